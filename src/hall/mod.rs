@@ -1,0 +1,321 @@
+//! The place as its owner speaks of it: a service hall (政务服务大厅) with its zones, windows, cameras and pickups.
+//!
+//! [`load`](fn@load) turns `hall.toml` into a [`Hall`]; every complaint about the file is collected and told at once.
+
+mod load;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::{Complaint, Complaints, Severity, load, parse};
+
+/// Declares a newtype for an id that is written in hall.toml and shown to people.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps an id already checked by the hall.toml reader or read back from our own records.
+            pub fn new(id: impl Into<String>) -> Self {
+                Self(id.into())
+            }
+            /// The id as written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// Names a camera: letters, digits, `-` and `_`, so that it can be a folder name.
+    CameraId
+}
+text_id! {
+    /// Names a service window (窗口), such as `03`.
+    WindowId
+}
+text_id! {
+    /// Names a function zone (功能分区).
+    ZoneId
+}
+text_id! {
+    /// Names an audio pickup (拾音器).
+    PickupId
+}
+
+/// A service hall (政务服务大厅) and everything that watches over it.
+#[derive(Clone, Debug)]
+pub struct Hall {
+    /// Name of the hall, such as `重庆街道便民服务中心`.
+    pub name: String,
+    /// Administrative division (行政区划), stamped bottom right.
+    pub division: String,
+    /// Rule profile, such as `changchun-2022/township-centre`.
+    pub profile: Option<String>,
+    /// Function zones in the order of the file.
+    pub zones: Vec<Zone>,
+    /// Cameras in the order of the file.
+    pub cameras: Vec<Camera>,
+    /// Pickups that are devices of their own.
+    pub pickups: Vec<Pickup>,
+    /// Service windows in the order of the file.
+    pub windows: Vec<ServiceWindow>,
+    /// Storage roots in the order of the file; never empty.
+    pub storage: Vec<StorageRoot>,
+    /// How recording is cut and synced.
+    pub recording: RecordingSettings,
+    /// How the stamp is made.
+    pub stamp: StampSettings,
+    /// The viewer's address.
+    pub viewer: ViewerSettings,
+    /// Where the hall was read from; relative paths in the file start here.
+    pub base_dir: PathBuf,
+}
+
+/// A function zone (功能分区).
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Id used inside the file.
+    pub id: ZoneId,
+    /// Type of zone, such as `综合受理区`; stamped.
+    pub zone_type: String,
+    /// Name shown to people where it differs from the type.
+    pub name: Option<String>,
+    /// True for a self-service area open around the clock.
+    pub all_day: bool,
+}
+
+/// A service window (窗口).
+#[derive(Clone, Debug)]
+pub struct ServiceWindow {
+    /// Number of the window, such as `03`.
+    pub id: WindowId,
+    /// Name shown to people, such as `跨省通办`.
+    pub name: Option<String>,
+    /// The zone it stands in.
+    pub zone: ZoneId,
+    /// Its fixed camera.
+    pub camera: CameraId,
+    /// Where its sound comes from.
+    pub pickup: SoundSource,
+    /// The window on the other side of the counter, which may share camera and pickup (面对面).
+    pub faces: Option<WindowId>,
+}
+
+/// Where a window's sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SoundSource {
+    /// The microphone of a camera.
+    Camera(CameraId),
+    /// A pickup that is a device of its own.
+    Pickup(PickupId),
+}
+
+/// Whether a camera stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CameraKind {
+    /// Fixed camera (定点).
+    Fixed,
+    /// Moving PTZ camera (动点).
+    Ptz,
+}
+
+/// How the stamp gets into a camera's picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StampMode {
+    /// Decode, draw, encode again (the default).
+    Reencode,
+    /// The camera draws it; video passes through untouched.
+    Camera,
+}
+
+/// Which transport carries a camera's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum RtspTransport {
+    /// Interleaved in the RTSP connection: the default, since UDP loses key frames.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// A camera.
+#[derive(Clone, Debug)]
+pub struct Camera {
+    /// Id: also the name of its folder under every storage root.
+    pub id: CameraId,
+    /// Name shown to people.
+    pub name: Option<String>,
+    /// Fixed or PTZ.
+    pub kind: CameraKind,
+    /// The zone it looks at.
+    pub zone: ZoneId,
+    /// RTSP address without credentials.
+    pub url: url::Url,
+    /// What to answer when the camera asks who we are.
+    pub credentials: Option<Credentials>,
+    /// How the stamp gets into the picture.
+    pub stamp: StampMode,
+    /// How media travels.
+    pub transport: RtspTransport,
+}
+
+/// A pickup (拾音器) that is a device of its own.
+#[derive(Clone, Debug)]
+pub struct Pickup {
+    /// Id used by windows.
+    pub id: PickupId,
+    /// Name shown to people.
+    pub name: Option<String>,
+    /// The camera whose audio input it is wired to.
+    pub camera: CameraId,
+}
+
+/// User name and password for a camera.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password; never printed.
+    pub password: Secret,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:***", self.username)
+    }
+}
+
+/// A text that prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+    /// The secret itself, for the one place that must send it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A folder on a disk that takes recordings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageRoot {
+    /// Absolute path.
+    pub path: PathBuf,
+}
+
+/// `[recording]`: how recording is cut and synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingSettings {
+    /// Length of a segment in seconds; segments are cut on this grid of Beijing time. 60 by default.
+    pub segment_seconds: u32,
+    /// Longest part in milliseconds: what a process kill can cost. 1000 by default, at most 2000.
+    pub part_ms: u32,
+    /// Seconds between two `fdatasync` of an open file: what a power cut can cost. 5 by default.
+    pub sync_seconds: u32,
+    /// Seconds without a byte from a camera before the connection is given up. 6 by default.
+    pub silence_seconds: u32,
+    /// Folder of the catalogue; `.jiancha` under the first storage root by default.
+    pub catalogue: PathBuf,
+}
+
+/// `[stamp]`: how the stamp is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StampSettings {
+    /// Name of the description in `pipelines/` without `stamp-` and `.launch`; `auto` takes the best that works here.
+    pub encoder: String,
+    /// Folder with pipeline descriptions of the site's own; the built-in ones are used where it has none.
+    pub pipelines: Option<PathBuf>,
+    /// Font file; found among the system's Noto CJK fonts by default.
+    pub font: Option<PathBuf>,
+    /// Bit rate of the stamped stream in kbit/s for 1080p; other sizes scale with their area. 3000 by default.
+    pub bitrate_kbps: u32,
+}
+
+/// `[viewer]`: the web viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewerSettings {
+    /// Address and port to listen on.
+    pub listen: std::net::SocketAddr,
+}
+
+impl Hall {
+    /// The camera of this id.
+    pub fn camera(&self, id: &CameraId) -> Option<&Camera> {
+        self.cameras.iter().find(|c| &c.id == id)
+    }
+
+    /// The zone of this id.
+    pub fn zone(&self, id: &ZoneId) -> Option<&Zone> {
+        self.zones.iter().find(|z| &z.id == id)
+    }
+
+    /// The window of this id.
+    pub fn window(&self, id: &WindowId) -> Option<&ServiceWindow> {
+        self.windows.iter().find(|w| &w.id == id)
+    }
+
+    /// The windows a camera looks at, in the order of the file.
+    pub fn windows_of<'a>(&'a self, camera: &'a CameraId) -> impl Iterator<Item = &'a ServiceWindow> {
+        self.windows.iter().filter(move |w| &w.camera == camera)
+    }
+
+    /// The camera whose stream carries a window's sound.
+    pub fn sound_camera(&self, window: &ServiceWindow) -> Option<&Camera> {
+        match &window.pickup {
+            SoundSource::Camera(id) => self.camera(id),
+            SoundSource::Pickup(id) => self.pickups.iter().find(|p| &p.id == id).and_then(|p| self.camera(&p.camera)),
+        }
+    }
+
+    /// The two lines of a camera's label (R8): division and hall; zone, windows and `云台` for a PTZ camera.
+    pub fn label_lines(&self, camera: &Camera) -> [String; 2] {
+        let zone = self.zone(&camera.zone).map_or("", |z| z.zone_type.as_str());
+        let numbers: Vec<&str> = self.windows_of(&camera.id).map(|w| w.id.as_str().trim_start_matches('0')).collect();
+        let mut second = zone.to_owned();
+        if !numbers.is_empty() {
+            second.push_str(&format!(" {}号窗口", numbers.join("、")));
+        }
+        if camera.kind == CameraKind::Ptz {
+            second.push_str(" 云台");
+        }
+        [format!("{} {}", self.division, self.name), second]
+    }
+}

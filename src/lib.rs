@@ -1,0 +1,18 @@
+//! Jiancha (监察): recorder and monitor for the video electronic supervision (视频电子监察) of Chinese government service halls.
+//!
+//! Modules follow the data path, left to right; each uses only what stands before it, plus [`hall`], [`time`] and [`media`]:
+//! [`source`] → [`stamp`] → [`segment`] → [`catalogue`] → [`live`] → [`observe`] → [`viewer`]. [`daemon`] alone knows all.
+
+pub mod catalogue;
+pub mod command;
+pub mod daemon;
+pub mod hall;
+pub mod live;
+pub mod media;
+pub mod observe;
+pub mod segment;
+pub mod simulate;
+pub mod source;
+pub mod stamp;
+pub mod time;
+pub mod viewer;
