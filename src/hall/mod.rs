@@ -2,14 +2,23 @@
 //!
 //! [`load`](fn@load) turns `hall.toml` into a [`Hall`]; every complaint about the file is collected and told at once.
 
+mod checks;
+mod complaint;
 mod load;
+mod place;
+mod reader;
+mod secret;
+mod sections;
+mod suggest;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use load::{Complaint, Complaints, Severity, load, parse};
+pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
+pub use load::{load, load_without_secrets, parse, parse_with};
+pub use secret::{Machine, SecretFile, Surroundings};
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {

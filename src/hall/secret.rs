@@ -1,0 +1,209 @@
+//! Where a camera's password comes from: a file, the environment, or (with a warning) the text itself.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::complaint::{ComplaintKind, Words};
+use super::reader::{Need, Reader, Section, show};
+use super::{Credentials, Secret, place};
+
+/// A password file as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Its text, at most 4 KiB of it.
+    pub text: String,
+    /// Permission bits, such as `0o600`.
+    pub mode: u32,
+}
+
+/// What hall.toml refers to outside itself. Tests put a made-up world in its place.
+pub trait Surroundings {
+    /// An environment variable; `None` when it is not set or not text.
+    fn env(&self, name: &str) -> Option<String>;
+    /// A password file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn secret_file(&self, path: &Path) -> io::Result<SecretFile>;
+    /// True when a file or folder is there.
+    fn exists(&self, path: &Path) -> bool;
+}
+
+/// The machine's own files and the environment of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Machine;
+
+/// Longest password file that is read, in bytes: one password, not a disk.
+const LONGEST_SECRET: u64 = 4096;
+
+impl Surroundings for Machine {
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn secret_file(&self, path: &Path) -> io::Result<SecretFile> {
+        let file = File::open(path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mut text = String::new();
+        file.take(LONGEST_SECRET).read_to_string(&mut text)?;
+        Ok(SecretFile { text, mode: meta.permissions().mode() & 0o7777 })
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+}
+
+/// The keys that can give a password.
+const SOURCES: [&str; 3] = ["password", "password_file", "password_env"];
+
+/// Reads the user name and password of a camera. With `surroundings` absent, passwords outside the file are not looked up.
+pub(super) fn credentials(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    base_dir: &Path,
+    surroundings: Option<&dyn Surroundings>,
+) -> Option<Credentials> {
+    let username = reader.text(section, "username", Need::Optional, "\"jiancha\"");
+    let given: Vec<&str> = SOURCES.into_iter().filter(|key| section.table.get(key).is_some_and(|i| !i.is_none())).collect();
+    match given.as_slice() {
+        [] => {
+            if username.is_some() {
+                let line = reader.line_of(section, "username");
+                reader.error(
+                    ComplaintKind::MissingKey,
+                    line,
+                    section.key("password_file"),
+                    Words::new("有用户名而没有密码", "a user name without a password"),
+                    Words::new(
+                        "请加上 password_file = \"/etc/jiancha/….secret\"(或 password_env)",
+                        "add password_file = \"/etc/jiancha/….secret\" (or password_env)",
+                    ),
+                );
+            }
+            None
+        }
+        [source] => {
+            let password = password(reader, section, source, base_dir, surroundings);
+            if username.is_none() && section.table.get("username").is_none() {
+                let line = reader.line_of(section, source);
+                reader.error(
+                    ComplaintKind::MissingKey,
+                    line,
+                    section.key("username"),
+                    Words::new("有密码而没有用户名", "a password without a user name"),
+                    Words::new("请加上 username = \"…\"", "add username = \"…\""),
+                );
+            }
+            Some(Credentials { username: username?, password: password? })
+        }
+        [.., last] => {
+            let line = reader.line_of(section, last);
+            reader.error(
+                ComplaintKind::TwoPasswords,
+                line,
+                section.key(last),
+                Words::new(
+                    format!("密码同时写在 {}", given.join("、")),
+                    format!("the password is given by {}", given.join(" and ")),
+                ),
+                Words::new("只保留一处,建议 password_file", "keep one of them, best password_file"),
+            );
+            None
+        }
+    }
+}
+
+fn password(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    source: &str,
+    base_dir: &Path,
+    surroundings: Option<&dyn Surroundings>,
+) -> Option<Secret> {
+    let line = reader.line_of(section, source);
+    let example = match source {
+        "password_env" => "\"JIANCHA_CAMERA_PASSWORD\"",
+        "password_file" => "\"/etc/jiancha/c3.secret\"",
+        _ => "\"…\"",
+    };
+    let written = reader.text(section, source, Need::Required, example)?;
+    if source == "password" {
+        reader.warn(
+            ComplaintKind::ExposedPassword,
+            line,
+            section.key(source),
+            Words::new("密码直接写在本文件里", "the password stands in this file itself"),
+            Words::new(
+                "最好放进只有服务帐号可读的文件,用 password_file 指明",
+                "better kept in a file only the service account can read, named by password_file",
+            ),
+        );
+        return Some(Secret::new(written));
+    }
+    let Some(surroundings) = surroundings else { return Some(Secret::new("")) };
+    if source == "password_env" {
+        let value = surroundings.env(&written).filter(|value| !value.is_empty());
+        if value.is_none() {
+            reader.error(
+                ComplaintKind::NoPassword,
+                line,
+                section.key(source),
+                Words::new(
+                    format!("环境变量 {} 没有设置或为空", show(&written)),
+                    format!("the environment variable {} is not set or empty", show(&written)),
+                ),
+                Words::new("启动前请设置它,或改用 password_file", "set it before the start, or use password_file instead"),
+            );
+        }
+        return value.map(Secret::new);
+    }
+    let path = place::resolve(base_dir, &written);
+    let shown = path.display().to_string();
+    match surroundings.secret_file(&path) {
+        Ok(file) => {
+            if file.mode & 0o004 != 0 {
+                reader.warn(
+                    ComplaintKind::ExposedPassword,
+                    line,
+                    section.key(source),
+                    Words::new(
+                        format!("任何人都能读 {shown}(权限 {:o})", file.mode),
+                        format!("anyone can read {shown} (mode {:o})", file.mode),
+                    ),
+                    Words::new(format!("请执行 chmod 600 {shown}"), format!("run chmod 600 {shown}")),
+                );
+            }
+            let password = file.text.trim_end_matches(['\r', '\n']);
+            if password.is_empty() {
+                reader.error(
+                    ComplaintKind::NoPassword,
+                    line,
+                    section.key(source),
+                    Words::new(format!("{shown} 是空的"), format!("{shown} is empty")),
+                    Words::new("请把密码写在第一行", "put the password into its first line"),
+                );
+                return None;
+            }
+            Some(Secret::new(password))
+        }
+        Err(e) => {
+            reader.error(
+                ComplaintKind::NoPassword,
+                line,
+                section.key(source),
+                Words::new(format!("读不到 {shown}:{e}"), format!("cannot read {shown}: {e}")),
+                Words::new(
+                    "请建立该文件,写入密码,并让服务帐号可读(chmod 600)",
+                    "create it with the password inside, readable by the service account (chmod 600)",
+                ),
+            );
+            None
+        }
+    }
+}
