@@ -3,6 +3,7 @@
 //! Wall time is kept as UTC microseconds and becomes Beijing time (北京时间, `Asia/Shanghai`) only at the edges: the stamp, file
 //! names, the viewer and printed tables. Everything that asks the time takes a [`Clock`], so tests step it instead of sleeping.
 
+mod discipline;
 mod span;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use chrono_tz::Asia::Shanghai;
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use discipline::{CLOCK_ERROR_LIMIT_MS, KernelClock, kernel_clock};
 pub use span::Span;
 
 /// Microseconds in one second.
