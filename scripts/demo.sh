@@ -18,8 +18,12 @@ alive() {
   local pid
   pid="$(cat "$state/$1.pid" 2>/dev/null)" || return 1
   # A pid file can outlive its process, and another process can have got the number.
-  [[ -n $pid && "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)" == *"jiancha $1 "* ]] && printf '%s' "$pid"
+  [[ -n $pid && "$({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null)" == *"jiancha $1 "* ]] && printf '%s' "$pid"
 }
+# True until a process of this script has ended; a zombie has.
+lives() { [[ "$(awk '/^State/{print $2}' "/proc/$1/status" 2>/dev/null)" == [!Z] ]]; }
+# The same for a part this script has started, which may not have become the program yet.
+started_lives() { lives "$(cat "$state/$1.pid")"; }
 
 # The recorder first, so that its last segments are sealed while the cameras still send.
 stop_part() {
@@ -27,7 +31,7 @@ stop_part() {
   pid="$(alive "$1")" || return 0
   kill -TERM "$pid" 2>/dev/null || true
   for _ in $(seq 200); do
-    [[ -d /proc/$pid ]] && [[ "$(awk '/^State/{print $2}' "/proc/$pid/status" 2>/dev/null)" != Z ]] || return 0
+    lives "$pid" || return 0
     sleep 0.1
   done
   say "$1($pid)20 秒内没有停下,强制结束 · did not stop within 20 s, killed"
@@ -101,7 +105,7 @@ start_part simulate --listen "$rtsp" --control "$control" --cameras "$list" --me
   --username jiancha --password-env JIANCHA_CAMERA_PASSWORD
 started="$SECONDS"
 until taken "$rtsp"; do
-  alive simulate >/dev/null || broke "模拟摄像机没有启动,原因见日志 · the simulated cameras did not start" 2
+  started_lives simulate || broke "模拟摄像机没有启动,原因见日志 · the simulated cameras did not start" 2
   ((SECONDS - started < patience)) || broke "模拟摄像机 $patience 秒内没有就绪 · the simulated cameras are not ready" 2
   sleep 0.2
 done
@@ -117,8 +121,8 @@ recorded() {
 }
 started="$SECONDS"
 until recorded && curl -fsS -o "$state/health.json" "http://$viewer/healthz" 2>/dev/null; do
-  alive run >/dev/null || broke "录像没有启动,原因见日志 · the recorder did not start" 2
-  alive simulate >/dev/null || broke "模拟摄像机已停止,原因见日志 · the simulated cameras ended" 2
+  started_lives run || broke "录像没有启动,原因见日志 · the recorder did not start" 2
+  started_lives simulate || broke "模拟摄像机已停止,原因见日志 · the simulated cameras ended" 2
   if ((SECONDS - started >= patience)); then
     curl -sS "http://$viewer/healthz" >&2 || true
     broke "$patience 秒内没有全部录上 · not every camera is recorded after $patience s" 1
@@ -142,5 +146,5 @@ if [[ -n "${DEMO_DETACH:-}" && "${DEMO_DETACH}" != 0 ]]; then
   exit 0
 fi
 say "" "按 Ctrl-C 停止 · Ctrl-C stops"
-while alive run >/dev/null && alive simulate >/dev/null; do sleep 1; done
+while started_lives run && started_lives simulate; do sleep 1; done
 broke "有一部分自己停了 · a part ended by itself" 1
