@@ -99,8 +99,8 @@ async fn pictures_and_sound_come_over_udp_and_a_stall_reaches_them_there() {
     let seen = seen.unwrap();
     assert!(seen.pictures.iter().any(|p| p.random_access));
     running.inject("h264-720p", Fault::Stall).unwrap();
-    client.watch(Duration::from_millis(300), |_| false).await.unwrap();
-    let silent = client.watch(Duration::from_secs(1), |_| false).await.unwrap();
+    client.watch_for(Duration::from_millis(300)).await.unwrap();
+    let silent = client.watch_for(Duration::from_secs(1)).await.unwrap();
     assert_eq!((silent.pictures.len(), silent.sounds.len(), silent.reports.len()), (0, 0, 0));
     running.heal("h264-720p").unwrap();
     client.watch(Duration::from_secs(3), |s| s.pictures.len() >= 5).await.unwrap();
@@ -128,8 +128,8 @@ async fn connections_close_stall_drip_and_refuse_on_command_and_heal() {
         let mut client = Client::open(url, None, Tcp).await.unwrap();
         client.watch(Duration::from_secs(8), |s| s.pictures.len() >= 5).await.unwrap();
         running.inject("h264-alaw", Fault::Stall).unwrap();
-        client.watch(Duration::from_millis(300), |_| false).await.unwrap();
-        let silent = client.watch(Duration::from_secs(1), |_| false).await.unwrap();
+        client.watch_for(Duration::from_millis(300)).await.unwrap();
+        let silent = client.watch_for(Duration::from_secs(1)).await.unwrap();
         assert_eq!((silent.pictures.len(), silent.sounds.len(), silent.reports.len()), (0, 0, 0), "open, and silent");
         let waits = tokio::time::timeout(Duration::from_millis(700), Client::open(url, None, Tcp)).await;
         assert!(waits.is_err(), "a new connection is taken and gets no answer");
@@ -149,8 +149,8 @@ async fn connections_close_stall_drip_and_refuse_on_command_and_heal() {
         let mut client = Client::open(running.url("hall-3").unwrap(), None, Tcp).await.unwrap();
         client.watch(Duration::from_secs(8), |s| s.pictures.len() >= 5).await.unwrap();
         running.inject("hall-3", Fault::Drip { bytes_per_second: 200 }).unwrap();
-        client.watch(Duration::from_millis(500), |_| false).await.unwrap();
-        let dripped = client.watch(Duration::from_secs(2), |_| false).await.unwrap();
+        client.watch_for(Duration::from_millis(500)).await.unwrap();
+        let dripped = client.watch_for(Duration::from_secs(2)).await.unwrap();
         // 400 bytes carry two A-law packets of 176 bytes on the wire; undisturbed there would be 100 and 25 pictures.
         assert!(dripped.sounds.len() <= 4 && dripped.pictures.len() <= 3, "{} sounds", dripped.sounds.len());
     };

@@ -54,7 +54,6 @@ pub struct Seen {
     pub sounds: Vec<Sound>,
     pub reports: Vec<Report>,
     pub new_parameters: bool,
-    ended: bool,
 }
 
 impl Seen {
@@ -97,13 +96,24 @@ impl Client {
         Ok(Self(Box::pin(session.play(play).await.map_err(told)?.demuxed().map_err(told)?)))
     }
 
-    /// Watches until `enough` or for so long. An error when the session fails or ends before that.
+    /// Watches until `enough`. An error when the session fails or ends before that, or when it takes longer.
     pub async fn watch(&mut self, longest: Duration, enough: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
+        let (seen, enough) = self.watch_up_to(longest, enough).await?;
+        let Seen { pictures, sounds, reports, .. } = &seen;
+        let told = format!("only {} pictures, {} sounds, {} reports", pictures.len(), sounds.len(), reports.len());
+        enough.then_some(seen).ok_or(told)
+    }
+
+    /// Watches for so long. An error when the session fails or ends before that.
+    pub async fn watch_for(&mut self, length: Duration) -> Result<Seen, String> {
+        Ok(self.watch_up_to(length, |_| false).await?.0)
+    }
+
+    async fn watch_up_to(&mut self, longest: Duration, enough: impl Fn(&Seen) -> bool) -> Result<(Seen, bool), String> {
         let mut seen = Seen::default();
         let watching = async {
             while !enough(&seen) {
                 let Some(item) = self.0.next().await else {
-                    seen.ended = true;
                     return Err("the session ended".to_owned());
                 };
                 note(&mut seen, item.map_err(|e| e.to_string())?);
@@ -112,13 +122,14 @@ impl Client {
         };
         match tokio::time::timeout(longest, watching).await {
             Ok(Err(told)) => Err(told),
-            Ok(Ok(())) | Err(_) => Ok(seen),
+            Ok(Ok(())) => Ok((seen, true)),
+            Err(_) => Ok((seen, false)),
         }
     }
 
     /// Watches until the session ends or fails; panics when it does neither for so long.
     pub async fn watch_until_end(&mut self, longest: Duration) {
-        let ended = self.watch(longest, |_| false).await;
+        let ended = self.watch_for(longest).await;
         assert!(ended.is_err(), "the session goes on");
     }
 
