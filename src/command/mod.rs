@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub mod doctor;
 pub mod simulate;
+pub mod user;
 
 /// 视频电子监察 · Recorder and monitor for the video electronic supervision of service halls.
 #[derive(Parser)]
@@ -24,6 +25,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Serve simulated cameras over RTSP, for the demo and for tests.
     Simulate(simulate::SimulateArgs),
+    /// List, add and remove people who may sign in to the viewer, and set their passwords.
+    User(user::UserArgs),
 }
 
 /// Where hall.toml is.
@@ -51,5 +54,6 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::User(args) => user::run(&args),
     }
 }
