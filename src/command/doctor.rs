@@ -1,11 +1,21 @@
-//! `jiancha doctor`.
+//! `jiancha doctor`: what is wrong with this machine and hall.toml, and how to mend it.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::ConfigArg;
+use crate::hall::{self, Hall, StampSettings};
+use crate::observe::doctor::{
+    Finding, Report, Standing, both, capacity, disk, hall_file, machine, network, not_without_hall, plugins,
+};
+use crate::time::kernel_clock;
 
 /// Arguments of `jiancha doctor`.
 #[derive(clap::Args)]
+#[command(
+    after_help = "Exit code 0: nothing must be mended (there may be warnings). 1: something must be mended. 2: something could not be checked."
+)]
 pub struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -16,6 +26,101 @@ pub struct DoctorArgs {
 
 /// Runs every check and prints the table.
 pub fn run(args: &DoctorArgs) -> ExitCode {
-    let _ = (&args.config, args.json);
-    ExitCode::from(2)
+    let report = examine(&args.config.path());
+    let text = if args.json { format!("{:#}\n", report.to_json()) } else { report.to_text() };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::from(report.exit_code()),
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// Looks at the machine and at the hall described in `config`.
+fn examine(config: &Path) -> Report {
+    let (hall, mut findings) = read_hall(config);
+    let stamp = hall.as_ref().map(|h| h.stamp.clone());
+    findings.extend(plugins_and_font(stamp, hall.as_ref()));
+    findings.push(machine::clock(kernel_clock()));
+    findings.push(machine::ntp(&machine::time_source()));
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    findings.push(machine::open_files(machine::read_open_files(&limits), hall.as_ref().map_or(0, |h| h.cameras.len())));
+    match &hall {
+        Some(hall) => findings.extend(of_hall(hall)),
+        None => {
+            let checks = [("storage", both("存储", "storage")), ("catalogue", both("目录库", "catalogue"))];
+            let more = [("viewer-port", both("监看地址", "viewer address")), ("camera", both("摄像机", "cameras"))];
+            findings.extend(checks.into_iter().chain(more).map(|(id, check)| not_without_hall(id, check)));
+        }
+    }
+    Report { findings }
+}
+
+/// Reads hall.toml. When only passwords are missing, the rest of the hall is still examined.
+fn read_hall(config: &Path) -> (Option<Hall>, Vec<Finding>) {
+    let file = config.display().to_string();
+    match hall::load(config) {
+        Ok((hall, warnings)) => {
+            let findings = hall_file(&file, hall.cameras.len(), hall.windows.len(), &warnings);
+            (Some(hall), findings)
+        }
+        Err(complaints) => {
+            let hall = hall::load_without_secrets(config).ok().map(|(hall, _)| hall);
+            (hall, hall_file(&file, 0, 0, &complaints.list))
+        }
+    }
+}
+
+fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Finding> {
+    // Without a hall the machine is judged for the defaults.
+    let stamp = stamp.unwrap_or(StampSettings { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 });
+    let mut findings = Vec::new();
+    match plugins::gstreamer_elements() {
+        Ok(is_there) => {
+            findings.extend(plugins::elements(is_there));
+            findings.extend(plugins::encoders(&stamp.encoder, &plugins::try_encoders(&stamp)));
+        }
+        Err(why) => findings.push(Finding::bad(
+            "gstreamer",
+            Standing::Wrong,
+            both("GStreamer", "GStreamer"),
+            both(format!("不能启动:{why}"), format!("does not start: {why}")),
+            both(
+                "执行 make setup,或按 README 安装 GStreamer 软件包",
+                "run make setup, or install GStreamer as the README says",
+            ),
+        )),
+    }
+    let font = plugins::font_file(stamp.font.as_deref());
+    let mut text = "年月日星期一二三四五六号窗口云台0123456789:-".to_owned();
+    for camera in hall.map(|h| h.cameras.as_slice()).unwrap_or_default() {
+        text.extend(hall.map(|h| h.label_lines(camera).concat()));
+    }
+    let tried = font.as_deref().map_or(Ok(()), |path| plugins::font_has(path, &text));
+    findings.push(plugins::font(font.as_deref(), tried));
+    findings
+}
+
+fn of_hall(hall: &Hall) -> Vec<Finding> {
+    let rate = capacity::rate(hall);
+    let folders: Vec<disk::Folder> = hall.storage.iter().map(|root| disk::look(&root.path)).collect();
+    let mut findings: Vec<Finding> = folders.iter().map(|folder| disk::storage(folder, rate)).collect();
+    findings.push(capacity::retention(&folders, rate));
+    findings.push(disk::catalogue(&disk::look(&hall.recording.catalogue)));
+    let listen = hall.viewer.listen;
+    findings.push(network::viewer(listen, network::try_listen(listen)));
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let tried = runtime.block_on(network::try_cameras(&hall.cameras));
+            findings.extend(hall.cameras.iter().zip(&tried).map(|(camera, tried)| network::camera(camera, tried)));
+            // A name that is still being looked up must not hold the report back.
+            runtime.shutdown_background();
+        }
+        Err(e) => findings.push(Finding::bad(
+            "camera",
+            Standing::Unchecked,
+            both("摄像机", "cameras"),
+            both(format!("没有检查:{e}"), format!("not checked: {e}")),
+            both("请释放系统资源后再运行", "free resources of the system and run this again"),
+        )),
+    }
+    findings
 }
