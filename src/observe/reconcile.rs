@@ -55,14 +55,7 @@ pub struct Moment {
 }
 
 /// Judges one camera.
-pub fn judge(
-    hall: &Hall,
-    camera: &Camera,
-    facts: &Facts,
-    limits: Limits,
-    moment: Moment,
-    before: Option<Before>,
-) -> CameraState {
+pub fn judge(hall: &Hall, camera: &Camera, facts: &Facts, limits: Limits, moment: Moment, before: Option<Before>) -> CameraState {
     let age = |t: Option<WallTime>| t.map(|t| moment.wall.micros_since(t));
     let fresh = |t: Option<WallTime>, limit: Duration| age(t).is_some_and(|a| a <= micros(limit));
     let recording = fresh(facts.written_to, limits.written) && fresh(facts.durable_to, limits.durable);
@@ -130,8 +123,7 @@ pub fn change(before: Option<Before>, now: &CameraState) -> Option<Bilingual> {
         RecordingState::Degraded => ("在录,但不完整", "recording, but incomplete"),
         RecordingState::NotRecording => ("未在录像", "NOT RECORDING"),
     };
-    let told =
-        |text: &Option<Bilingual>, pick: fn(&Bilingual) -> &str| text.as_ref().map(|t| pick(t).to_owned()).unwrap_or_default();
+    let told = |text: &Option<Bilingual>, pick: fn(&Bilingual) -> &str| text.as_ref().map(|t| pick(t).to_owned()).unwrap_or_default();
     Some(Bilingual {
         zh: format!("{zh} {} {}", told(&now.cause_text, |t| &t.zh), told(&now.action, |t| &t.zh)).trim_end().to_owned(),
         en: format!("{en} {} {}", told(&now.cause_text, |t| &t.en), told(&now.action, |t| &t.en)).trim_end().to_owned(),
@@ -172,8 +164,7 @@ mod tests {
     fn judge_facts(facts: &Facts, age_of_recorder: i64) -> CameraState {
         let (hall, _) = crate::hall::parse(HALL, std::path::Path::new("/")).unwrap();
         let wall = WallTime::from_micros(NOW);
-        let moment =
-            Moment { wall, monotonic: Duration::from_secs(100), started: wall.plus_micros(-age_of_recorder * 1_000_000) };
+        let moment = Moment { wall, monotonic: Duration::from_secs(100), started: wall.plus_micros(-age_of_recorder * 1_000_000) };
         judge(&hall, &hall.cameras[0], facts, Limits::of(&hall), moment, None)
     }
 
