@@ -15,6 +15,7 @@ pub mod replay;
 pub mod run;
 pub mod simulate;
 pub mod timeline;
+pub mod user;
 
 /// Outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Serve simulated cameras over RTSP, for the demo and for tests.
     Simulate(simulate::SimulateArgs),
+    /// List, add and remove people who may sign in to the viewer, and set their passwords.
+    User(user::UserArgs),
 }
 
 /// Where hall.toml is.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::User(args) => user::run(&args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every handler shares.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -20,6 +21,8 @@ use crate::time::WallTime;
 const PASSWORD_CHECKS: usize = 2;
 /// Live views open at once, of all people together.
 pub(super) const MOST_VIEWS: usize = 256;
+/// Characters of a refused request's circumstances that are written down: part of them comes from whoever was refused.
+const LONGEST_DETAIL: usize = 200;
 
 /// The viewer's state.
 pub(super) struct App {
@@ -81,18 +84,19 @@ impl App {
         self.blocking(move |app| app.audit.append(note)).await
     }
 
-    /// Notes a refused request, unless one like it was noted a moment ago.
-    pub async fn note_denial(self: &Arc<Self>, who: Option<&str>, address: std::net::IpAddr, kind: String) {
+    /// Notes a refused request, unless one of its kind was noted a moment ago. `kind` is one of a small number of texts.
+    pub async fn note_denial(self: &Arc<Self>, who: Option<&str>, address: IpAddr, kind: &str, detail: &str) {
         let monotonic = self.shown.clock.monotonic();
-        let due = self.denials.lock().unwrap_or_else(PoisonError::into_inner).count(address, &kind, monotonic);
+        let due = self.denials.lock().unwrap_or_else(PoisonError::into_inner).count(address, kind, monotonic);
         if let Some(times) = due {
-            self.write_denial(who, address, &kind, times).await;
+            self.write_denial(who, address, kind, times, detail).await;
         }
     }
 
-    async fn write_denial(self: &Arc<Self>, who: Option<&str>, address: std::net::IpAddr, kind: &str, times: u64) {
-        let note = Note::new(self.now(), who, address, Act::Denied).subject(kind);
-        let note = if times > 1 { note.detail(format!("{times} times")) } else { note };
+    async fn write_denial(self: &Arc<Self>, who: Option<&str>, address: IpAddr, kind: &str, times: u64, detail: &str) {
+        let many = if times > 1 { format!("{times} times; ") } else { String::new() };
+        let detail: String = detail.chars().take(LONGEST_DETAIL).collect();
+        let note = Note::new(self.now(), who, address, Act::Denied).subject(kind).detail(many + &detail);
         if let Err(e) = self.note(note).await {
             tracing::error!("audit: a refused request could not be noted: {e}");
         }
@@ -103,7 +107,7 @@ impl App {
         let monotonic = self.shown.clock.monotonic();
         let overdue = self.denials.lock().unwrap_or_else(PoisonError::into_inner).overdue(monotonic);
         for (address, kind, times) in overdue {
-            self.write_denial(None, address, &kind, times).await;
+            self.write_denial(None, address, &kind, times, "since the last row of this kind").await;
         }
         match self.blocking(|app| app.sessions.sweep()).await {
             Ok(0) => {}

@@ -22,7 +22,7 @@ const NOTHING: &str = "000000000000000000000000000000000000000000000000000000000
 /// Denials of one kind from one address are written down at most this often, with their number.
 const DENIAL_PAUSE: Duration = Duration::from_secs(60);
 /// Most kinds of denials kept apart at once.
-const MOST_DENIALS: usize = 4096;
+const MOST_DENIALS: usize = 256;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,6 +134,14 @@ struct Head {
     digest: String,
 }
 
+/// The newest row. A power cut may have kept the row and lost the head, or the other way round; the higher one stands.
+fn newest(rows: &Table, heads: &Table) -> Result<Head, StoreError> {
+    let noted = heads.get_json::<Head>(HEAD.as_bytes())?;
+    let last = rows.last_json::<AuditRow>(b"")?.map(|r| Head { number: r.number, digest: r.digest });
+    let head = noted.into_iter().chain(last).max_by_key(|h| h.number);
+    Ok(head.unwrap_or(Head { number: 0, digest: NOTHING.to_owned() }))
+}
+
 /// Where the chain does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenChain {
@@ -195,11 +203,7 @@ impl Audit {
     /// [`StoreError`] when its tables cannot be read.
     pub fn open(store: &Store) -> Result<Self, StoreError> {
         let (rows, heads) = (store.table(AUDIT)?, store.table(HEAD)?);
-        let noted = heads.get_json::<Head>(HEAD.as_bytes())?;
-        // A power cut may have kept the row and lost the head, or the other way round; the higher one stands.
-        let newest = rows.last_json::<AuditRow>(b"")?.map(|r| Head { number: r.number, digest: r.digest });
-        let head = noted.into_iter().chain(newest).max_by_key(|h| h.number);
-        let head = head.unwrap_or(Head { number: 0, digest: NOTHING.to_owned() });
+        let head = newest(&rows, &heads)?;
         Ok(Self { rows, heads, head: Arc::new(Mutex::new(head)) })
     }
 
@@ -209,21 +213,27 @@ impl Audit {
     /// [`StoreError`] when it cannot be written; what it speaks of must then not happen.
     pub fn append(&self, note: Note) -> Result<(), StoreError> {
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = head.number + 1;
-        let digest = digest(number, &note, &head.digest).map_err(|e| StoreError::Row {
-            table: AUDIT.to_owned(),
-            key: hex::encode(&number.to_be_bytes()),
-            reason: e.to_string(),
-        })?;
-        let row = AuditRow { number, note, previous: head.digest.clone(), digest };
-        if !self.rows.insert_new_json(&number.to_be_bytes(), &row)? {
-            return Err(StoreError::Io {
+        loop {
+            let number = head.number + 1;
+            let digest = digest(number, &note, &head.digest).map_err(|e| StoreError::Row {
                 table: AUDIT.to_owned(),
-                reason: format!("row {number} stands already (is another recorder using this catalogue?)"),
-            });
+                key: hex::encode(&number.to_be_bytes()),
+                reason: e.to_string(),
+            })?;
+            let row = AuditRow { number, note: note.clone(), previous: head.digest.clone(), digest };
+            if self.rows.insert_new_json(&number.to_be_bytes(), &row)? {
+                *head = Head { number, digest: row.digest };
+                return self.heads.put_json(HEAD.as_bytes(), &*head);
+            }
+            // Another `Audit` of this process has written meanwhile: go on from there.
+            match self.rows.last_json::<AuditRow>(b"")? {
+                Some(newest) if newest.number >= number => *head = Head { number: newest.number, digest: newest.digest },
+                _ => {
+                    let reason = format!("row {number} stands already and cannot be read (see `verify_chain`)");
+                    return Err(StoreError::Io { table: AUDIT.to_owned(), reason });
+                }
+            }
         }
-        *head = Head { number, digest: row.digest };
-        self.heads.put_json(HEAD.as_bytes(), &*head)
     }
 
     /// All rows, oldest first.
@@ -239,7 +249,7 @@ impl Audit {
     /// # Errors
     /// [`StoreError`] when the table cannot be read.
     pub fn verify_chain(&self) -> Result<Result<u64, BrokenChain>, StoreError> {
-        let head = self.head.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let head = newest(&self.rows, &self.heads)?;
         let rows: Vec<AuditRow> = self.rows()?.into_iter().filter(|r| r.number <= head.number).collect();
         let last = rows.last().map_or(0, |r| r.number);
         Ok(verify_rows(&rows).and_then(|()| {
@@ -327,6 +337,17 @@ mod tests {
         assert_eq!(rows[0].previous, NOTHING);
         assert_eq!(rows[4].previous, rows[3].digest);
         assert_eq!(audit.verify_chain().unwrap(), Ok(5));
+    }
+
+    #[test]
+    fn two_logs_of_one_store_write_one_chain() {
+        let (_dir, store) = log();
+        let (a, b) = (Audit::open(&store).unwrap(), Audit::open(&store).unwrap());
+        for second in 5..9 {
+            a.append(note(second, Act::Login)).unwrap();
+            b.append(note(second, Act::Logout)).unwrap();
+        }
+        assert_eq!(Audit::open(&store).unwrap().verify_chain().unwrap(), Ok(12));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -53,6 +53,7 @@ pub(super) fn loggable(path: &str) -> String {
 pub(super) async fn envelope(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = hex::encode(&rand::rng().random::<[u8; 8]>());
     let (method, path, address) = (request.method().clone(), loggable(request.uri().path()), address_of(&request));
+    let route = request.extensions().get::<MatchedPath>().map_or("?", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %id, %method, %path, %address);
     async move {
         let mut response = next.run(request).await;
@@ -63,7 +64,7 @@ pub(super) async fn envelope(State(app): State<Arc<App>>, request: Request, next
         }
         if let Some(refusal) = refusal {
             let who = response.extensions_mut().remove::<SignedIn>().map(|s| s.name);
-            tell(&app, &refusal, who, &method, &path, address).await;
+            tell(&app, &refusal, who, &method, &route, address).await;
             response = body(&refusal, response, &id);
         }
         dress(response.headers_mut(), &id, spoken);
@@ -75,7 +76,7 @@ pub(super) async fn envelope(State(app): State<Arc<App>>, request: Request, next
 }
 
 /// Writes a refusal into the log and, when somebody was kept from something, into the audit log.
-async fn tell(app: &Arc<App>, refusal: &Refusal, who: Option<String>, method: &Method, path: &str, address: IpAddr) {
+async fn tell(app: &Arc<App>, refusal: &Refusal, who: Option<String>, method: &Method, route: &str, address: IpAddr) {
     let outside = refusal.outside();
     if outside.status.is_server_error() {
         tracing::error!(code = outside.code, "{refusal}");
@@ -83,10 +84,12 @@ async fn tell(app: &Arc<App>, refusal: &Refusal, who: Option<String>, method: &M
         tracing::debug!(code = outside.code, "{refusal}");
     }
     // Signing in writes its own rows; asking whether one is signed in is no attempt at anything.
-    let about_the_session = path == "/api/v1/session" && method != Method::DELETE;
+    let about_the_session = route == "/api/v1/session" && method != Method::DELETE;
     let kept_out = outside.status == StatusCode::UNAUTHORIZED || outside.status == StatusCode::FORBIDDEN;
     if kept_out && !about_the_session {
-        app.note_denial(who.as_deref(), address, format!("{method} {path} {}", outside.code)).await;
+        // The route, not the address: whoever is refused must not decide how many kinds of refusals there are.
+        let kind = format!("{method} {route} {}", outside.code);
+        app.note_denial(who.as_deref(), address, &kind, &refusal.to_string()).await;
     }
 }
 

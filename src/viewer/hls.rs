@@ -187,6 +187,7 @@ mod tests {
                 codecs: codecs.into(),
                 width: 1920,
                 height: 1080,
+                audio_origin: None,
                 previous: None,
             },
             init: 0..1000,

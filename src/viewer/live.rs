@@ -63,6 +63,7 @@ impl Said<'_> {
     params(("camera" = String, Path, description = "Camera")),
     responses(
         (status = 101, description = "The WebSocket is open"),
+        (status = 400, description = "`malformed-request`: no WebSocket", body = ErrorBody),
         (status = 401, description = "`not-signed-in`", body = ErrorBody),
         (status = 403, description = "`foreign-origin`", body = ErrorBody),
         (status = 404, description = "`unknown-camera`", body = ErrorBody),
@@ -81,7 +82,7 @@ pub(super) async fn live(
     let channel = app.shown.live.channel(&camera).cloned().ok_or_else(|| Refusal::UnknownCamera(camera.as_str().to_owned()))?;
     let upgrade: WebSocketUpgrade = axum::RequestExt::extract(request)
         .await
-        .map_err(|e: axum::extract::ws::rejection::WebSocketUpgradeRejection| Refusal::MalformedQuery(e.body_text()))?;
+        .map_err(|e: axum::extract::ws::rejection::WebSocketUpgradeRejection| Refusal::MalformedRequest(e.body_text()))?;
     let place = Arc::clone(&app.views).try_acquire_owned().map_err(|_| Refusal::TooManyViews(MOST_VIEWS))?;
     app.note(Note::new(app.now(), Some(&who.name), address, Act::LiveOpened).subject(format!("camera {camera}"))).await?;
     Ok(upgrade.max_message_size(LONGEST_MESSAGE_BYTES).max_frame_size(LONGEST_MESSAGE_BYTES).on_upgrade(

@@ -85,7 +85,7 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, session: Session, reque
         throttle.begin(&username, address, app.shown.clock.monotonic())
     };
     if let Err(wait) = begun {
-        app.note_denial(None, address, format!("sign in as {username:?} too-many-attempts")).await;
+        app.note_denial(None, address, "sign in too-many-attempts", &format!("as {username:?}")).await;
         return Err(Refusal::TooManyAttempts { retry_seconds: wait.as_secs().max(1) });
     }
     let person = {

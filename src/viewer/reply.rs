@@ -65,6 +65,9 @@ pub enum Refusal {
     /// The body is not the JSON the route takes.
     #[error("body: {0}")]
     MalformedBody(String),
+    /// The request as a whole cannot be read.
+    #[error("request: {0}")]
+    MalformedRequest(String),
     /// The query is not what the route takes.
     #[error("query: {0}")]
     MalformedQuery(String),
@@ -226,6 +229,12 @@ impl Refusal {
                 "查询参数有误,请按接口说明(/api/v1/openapi.json)修改。",
                 format!("The query cannot be read: {reason}. See /api/v1/openapi.json."),
             ),
+            Refusal::MalformedRequest(reason) => outside(
+                S::BAD_REQUEST,
+                "malformed-request",
+                "请求格式有误,请按接口说明(/api/v1/openapi.json)修改。",
+                format!("The request cannot be read: {reason}. See /api/v1/openapi.json."),
+            ),
             Refusal::NotJson => outside(
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "not-json",
@@ -311,7 +320,7 @@ impl Refusal {
             StatusCode::METHOD_NOT_ALLOWED => Refusal::MethodNotAllowed,
             StatusCode::PAYLOAD_TOO_LARGE => Refusal::BodyTooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::NotJson,
-            s if s.is_client_error() => Refusal::MalformedBody(format!("HTTP {s}")),
+            s if s.is_client_error() => Refusal::MalformedRequest(s.canonical_reason().unwrap_or("unknown").to_lowercase()),
             s => Refusal::Internal(format!("HTTP {s}")),
         }
     }

@@ -1,0 +1,10 @@
+//! The viewer's API as a browser, a player and an attacker meet it: the real router on a real socket, a catalogue in a temporary
+//! folder, a clock moved by hand, recordings written by the real writer.
+
+mod live;
+mod media;
+mod playback;
+mod refused;
+mod signing_in;
+mod site;
+mod told;
