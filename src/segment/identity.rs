@@ -4,6 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::WallTime;
 
+/// User type of the identity box: sixteen letters anyone with a hex viewer can read.
+pub const IDENTITY_UUID: &[u8; 16] = b"jiancha identity";
+/// User type of the seal box.
+pub const SEAL_UUID: &[u8; 16] = b"jiancha seal box";
+/// Version of the file's form that this program writes.
+pub const FORM_VERSION: u32 = 1;
+
 /// The identity box: why this file exists, readable with nothing but the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -33,6 +40,9 @@ pub struct Identity {
     pub width: u32,
     /// Height of the picture in pixels.
     pub height: u32,
+    /// What the camera sent as sound, when it is stored in another form: `G.711 A-law`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_origin: Option<String>,
     /// SHA-256 of the run's segment before this one, in hexadecimal; `None` for the first.
     pub previous: Option<String>,
 }
@@ -50,4 +60,19 @@ pub struct Seal {
     pub pictures: u32,
     /// Number of parts.
     pub parts: u32,
+}
+
+impl Identity {
+    /// The box's payload.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Plain strings and numbers: coding cannot fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+impl Seal {
+    /// The box's payload.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
 }

@@ -1,0 +1,130 @@
+//! Causes in words: what is wrong and what to do, for people who are not programmers.
+
+use super::state::Bilingual;
+use crate::catalogue::GapCause;
+
+/// What is wrong, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What is wrong.
+    pub what: Bilingual,
+    /// What to do.
+    pub remedy: Bilingual,
+}
+
+fn told(zh: &str, en: &str, remedy_zh: &str, remedy_en: &str) -> Told {
+    Told {
+        what: Bilingual { zh: zh.into(), en: en.into() },
+        remedy: Bilingual { zh: remedy_zh.into(), en: remedy_en.into() },
+    }
+}
+
+/// A cause of missing recording.
+pub fn cause(cause: GapCause) -> Told {
+    match cause {
+        GapCause::CameraUnreachable => told(
+            "摄像机连接不上。",
+            "The camera cannot be reached.",
+            "请检查摄像机电源、网线和交换机,并核对 hall.toml 中的地址。",
+            "Check its power, cable and switch, and the address in hall.toml.",
+        ),
+        GapCause::CameraClosed => told(
+            "摄像机断开了连接。",
+            "The camera closed the connection.",
+            "系统正在自动重连;如反复出现,请检查摄像机是否重启或连接数已满。",
+            "Reconnecting by itself; if it recurs, see whether the camera restarts or has too many clients.",
+        ),
+        GapCause::CameraStalled => told(
+            "摄像机在线但没有送来画面。",
+            "The camera is connected but sends no picture.",
+            "系统正在自动重连;请检查网络带宽和摄像机负载,必要时重启摄像机。",
+            "Reconnecting by itself; check the network's bandwidth and the camera's load, restart the camera if need be.",
+        ),
+        GapCause::Authentication => told(
+            "摄像机拒绝了用户名或密码。",
+            "The camera refuses user name or password.",
+            "请核对 hall.toml 中该摄像机的用户名及密码文件,修改后重启录像服务。",
+            "Check the camera's user name and password file in hall.toml, then restart the recorder.",
+        ),
+        GapCause::UnsupportedStream => told(
+            "摄像机的码流无法录制。",
+            "The camera's stream cannot be recorded.",
+            "请在摄像机上把主码流设为 H.264 或 H.265,音频设为 G.711 或 AAC,并核对码流地址。",
+            "Set its main stream to H.264 or H.265 and its sound to G.711 or AAC, and check the stream's address.",
+        ),
+        GapCause::FormatChanged => told(
+            "摄像机的画面格式刚刚改变。",
+            "The camera's format has just changed.",
+            "系统已按新格式继续录像;如非本人操作,请查明是谁修改了摄像机设置。",
+            "Recording goes on in the new format; if nobody meant it, find out who changed the camera's settings.",
+        ),
+        GapCause::Disk => told(
+            "存储无法写入。",
+            "The disk cannot be written.",
+            "请检查磁盘是否已满、只读或损坏,可运行 jiancha doctor 查看。",
+            "See whether the disk is full, read-only or failing; `jiancha doctor` tells.",
+        ),
+        GapCause::Overload => told(
+            "服务器处理不过来,叠加已暂停。",
+            "The server cannot keep up; stamping is paused.",
+            "录像仍在继续;请降低帧率、减少重编码的摄像机,或使用硬件编码。",
+            "Recording goes on; lower frame rates, stamp fewer cameras by re-encoding, or use a hardware encoder.",
+        ),
+        GapCause::StampFailed => told(
+            "叠加程序出错。",
+            "The stamper failed.",
+            "系统正在自动恢复;如反复出现,请运行 jiancha doctor 检查编码器。",
+            "Recovering by itself; if it recurs, run `jiancha doctor` to check the encoders.",
+        ),
+        GapCause::RecorderRestart => told(
+            "录像服务曾意外中断。",
+            "The recorder was interrupted.",
+            "请查看系统日志,确认是断电、被终止还是程序故障。",
+            "See the system's log: power cut, kill or fault.",
+        ),
+        GapCause::RecorderStopped => told(
+            "录像服务被人停止过。",
+            "The recorder was stopped.",
+            "如非计划内停机,请查明操作人。",
+            "If this was not planned, find out who did it.",
+        ),
+        GapCause::ClockStep => told(
+            "服务器时钟被调整。",
+            "The server's clock was set.",
+            "系统已另起一段继续录像;请检查时间同步(chrony)设置。",
+            "A new run has begun; check time synchronisation (chrony).",
+        ),
+        GapCause::Operator => told("录像已被人为关闭。", "Recording was switched off.", "请联系系统管理员。", "Ask the system administrator."),
+        GapCause::Unknown => unknown(),
+    }
+}
+
+/// Nothing is known yet.
+pub fn unknown() -> Told {
+    told(
+        "没有录像,原因尚未查明。",
+        "Nothing is recorded, for no known cause.",
+        "请运行 jiancha doctor,并查看录像服务日志。",
+        "Run `jiancha doctor` and read the recorder's log.",
+    )
+}
+
+/// Recording goes on, but the picture carries no stamp.
+pub fn unstamped() -> Told {
+    told(
+        "录像正常,但画面没有叠加时间和区域。",
+        "Recording, but without time and label in the picture.",
+        "系统会自动恢复叠加;如持续出现,请运行 jiancha doctor 检查编码器和服务器负载。",
+        "Stamping returns by itself; if it does not, run `jiancha doctor` to check encoders and load.",
+    )
+}
+
+/// A window's sound is missing.
+pub fn no_sound() -> Told {
+    told(
+        "有画面,但没有收到声音。",
+        "Pictures arrive, but no sound.",
+        "请检查拾音器接线,并在摄像机上开启音频(G.711 或 AAC)。",
+        "Check the pickup's wiring and switch on the camera's audio (G.711 or AAC).",
+    )
+}

@@ -1,0 +1,101 @@
+//! Mends what a kill or a power cut left: an open file is cut after its last whole part and sealed, so that it plays like any other.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::identity::{Identity, Seal};
+use super::reader::{self, ReadError};
+use super::seal::{SealFacts, seal};
+use crate::time::WallTime;
+
+/// What became of one file that was found open.
+#[derive(Debug)]
+pub enum Adopted {
+    /// It was sealed before; nothing was done.
+    WasSealed(Identity, Seal),
+    /// It was cut after its last whole part and sealed.
+    Sealed {
+        /// What the file says of itself.
+        identity: Identity,
+        /// Its new seal.
+        seal: Seal,
+        /// Bytes of the unfinished part that were cut off.
+        cut_bytes: u64,
+    },
+    /// It holds no whole part; it was left as it is.
+    Empty(Identity),
+}
+
+/// Mends the file at `path`.
+///
+/// # Errors
+/// [`ReadError`] when it is no segment of ours or cannot be read or written; the file is then left alone.
+pub fn adopt(path: &Path) -> Result<Adopted, ReadError> {
+    let index = reader::index(path)?;
+    if let Some(seal) = index.seal {
+        return Ok(Adopted::WasSealed(index.identity, seal));
+    }
+    let Some(last) = index.parts.last() else { return Ok(Adopted::Empty(index.identity)) };
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let to: WallTime = last.to();
+    let random_access: Vec<(u64, u64)> = index
+        .parts
+        .iter()
+        .filter(|p| p.random_access)
+        // The producer reference time in front of each moof is 32 bytes long.
+        .map(|p| (p.start_90k, p.bytes.start + 32))
+        .collect();
+    let mut hasher = Sha256::new();
+    let mut file = File::open(path).map_err(io)?.take(index.whole_bytes);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n = file.read(&mut buffer).map_err(io)?;
+        if n == 0 {
+            break;
+        }
+        hasher.update(&buffer[..n]);
+    }
+    let length = std::fs::metadata(path).map_err(io)?.len();
+    let facts = SealFacts {
+        random_access: &random_access,
+        bytes: index.whole_bytes,
+        to,
+        pictures: index.parts.iter().map(|p| p.pictures).sum(),
+        parts: u32::try_from(index.parts.len()).unwrap_or(u32::MAX),
+    };
+    let (bytes, seal) = seal(hasher, &facts);
+    let mut file = OpenOptions::new().append(true).open(path).map_err(io)?;
+    file.set_len(index.whole_bytes).map_err(io)?;
+    file.write_all(&bytes).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    Ok(Adopted::Sealed { identity: index.identity, seal, cut_bytes: length - index.whole_bytes })
+}
+
+/// The segment files of one camera under a storage root, oldest first by name; names that are not ours are left out.
+///
+/// # Errors
+/// The system's error when a folder cannot be listed.
+pub fn files_of(root: &Path, camera: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for day in sorted(&root.join(camera))? {
+        for hour in sorted(&day)? {
+            files.extend(sorted(&hour)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "mp4")));
+        }
+    }
+    Ok(files)
+}
+
+/// Entries of a folder by name; nothing for a folder that does not exist or is no folder.
+fn sorted(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    paths.sort();
+    Ok(paths)
+}
