@@ -54,9 +54,9 @@ pub fn elements(is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
                 "gstreamer",
                 standing,
                 check,
-                both(format!("缺 {list}({zh})"), format!("{list} missing ({en})")),
+                both(format!("缺 {list}（{zh}）"), format!("{list} missing ({en})")),
                 both(
-                    format!("执行 apt-get install {},再运行一次", package.name),
+                    format!("执行 apt-get install {}，再运行一次", package.name),
                     format!("run apt-get install {}, then this again", package.name),
                 ),
             )
@@ -91,15 +91,15 @@ pub fn encoders(wanted: &str, trials: &[Trial]) -> Vec<Finding> {
     let check = both("叠加编码器", "encoder for the stamp");
     let list = if working.is_empty() { "-".to_owned() } else { working.join(" ") };
     let mut findings = vec![if usable {
-        Finding::ok("encoder", check, both(format!("要求 {wanted},可用 {list}"), format!("wanted {wanted}, working: {list}")))
+        Finding::ok("encoder", check, both(format!("要求 {wanted}，可用 {list}"), format!("wanted {wanted}, working: {list}")))
     } else {
         Finding::bad(
             "encoder",
             Standing::Wrong,
             check,
-            both(format!("要求 {wanted},可用 {list}"), format!("wanted {wanted}, working: {list}")),
+            both(format!("要求 {wanted}，可用 {list}"), format!("wanted {wanted}, working: {list}")),
             both(
-                "把 [stamp] encoder 改为 \"auto\";至少安装 gstreamer1.0-plugins-ugly(x264)",
+                "把 [stamp] encoder 改为 \"auto\"；至少安装 gstreamer1.0-plugins-ugly（x264）",
                 "set [stamp] encoder to \"auto\"; install at least gstreamer1.0-plugins-ugly (x264)",
             ),
         )
@@ -193,7 +193,7 @@ pub fn font_has(path: &Path, text: &str) -> Result<(), String> {
 pub fn font(path: Option<&Path>, tried: Result<(), String>) -> Finding {
     let check = both("叠加字体", "font for the stamp");
     let mend = both(
-        "执行 apt-get install fonts-noto-cjk,或在 [stamp] font 指明字体文件",
+        "执行 apt-get install fonts-noto-cjk，或在 [stamp] font 指明字体文件",
         "run apt-get install fonts-noto-cjk, or name a font file in [stamp] font",
     );
     match (path, tried) {
