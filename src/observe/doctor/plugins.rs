@@ -17,21 +17,19 @@ struct Package {
 }
 
 /// The elements of the built-in pipelines, by the Debian package that brings them.
-const PACKAGES: [Package; 6] = [
-    Package { name: "libgstreamer1.0-0", elements: &["queue", "capsfilter", "fakesink"], recording: true },
-    Package {
-        name: "gstreamer1.0-plugins-base",
-        elements: &["appsrc", "appsink", "videoconvert", "videoscale", "audioconvert", "audioresample"],
-        recording: true,
-    },
+const PACKAGES: [Package; 8] = [
+    Package { name: "libgstreamer1.0-0", elements: &["capsfilter", "identity"], recording: true },
+    Package { name: "gstreamer1.0-plugins-base", elements: &["appsrc", "appsink", "videoconvert"], recording: true },
     Package { name: "gstreamer1.0-plugins-bad", elements: &["h264parse", "h265parse"], recording: true },
     Package { name: "gstreamer1.0-plugins-ugly", elements: &["x264enc"], recording: true },
     Package { name: "gstreamer1.0-libav", elements: &["avdec_h264", "avdec_h265"], recording: true },
+    Package { name: "gstreamer1.0-plugins-good", elements: &["capssetter"], recording: true },
     Package {
         name: "gstreamer1.0-plugins-good",
-        elements: &["rtph264pay", "rtph265pay", "rtppcmapay", "rtpmp4gpay"],
+        elements: &["rtph264pay", "rtph265pay", "rtpmp4vpay", "rtppcmapay", "rtpmp4gpay"],
         recording: false,
     },
+    Package { name: "gstreamer1.0-plugins-bad", elements: &["x265enc"], recording: false },
 ];
 
 /// Elements of every package, judged by `is_there`.
@@ -43,7 +41,7 @@ pub fn elements(is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
             let check = both(format!("GStreamer {}", package.name), format!("GStreamer {}", package.name));
             if missing.is_empty() {
                 let list = package.elements.join(" ");
-                return Finding::ok("gstreamer", check, both(format!("{list} 齐全"), format!("{list} are there")));
+                return Finding::ok("gstreamer", check, both(format!("{list} 齐全"), format!("{list} all there")));
             }
             let list = missing.join(" ");
             let (standing, zh, en) = match package.recording {
