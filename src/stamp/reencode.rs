@@ -1,1 +1,589 @@
-//! Written next.
+//! Decodes, draws the stamp and encodes again: the edge to GStreamer.
+//!
+//! One pipeline per camera, built from an [`EncoderDescription`]. Units go into its `appsrc`; the pipeline's own thread decodes
+//! them, a probe on the pad behind the element `stamp` draws the time of that very picture, and the `appsink` gives encoded
+//! pictures to the caller's sink. What belongs to a picture besides its samples (capture time, its source, the exact pts) waits
+//! beside the pipeline under the picture's time stamp, so reordering or a picture the decoder drops cannot shift it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::encoders::{Built, EncoderDescription, Fill};
+use super::painter::Painter;
+use super::sample_entry::{EncodedFormat, video_format};
+use super::{StampError, Stamped};
+use crate::hall::StampSettings;
+use crate::media::{TimeSource, VideoCodec, VideoFormat, VideoUnit};
+use crate::time::WallTime;
+
+/// Units that may wait to be decoded; 2.56 s at 25 frames a second. At 3 Mbit/s they hold about 1 MB.
+pub const QUEUE_UNITS: usize = 64;
+
+/// Key frames fall on this grid of Beijing time unless told otherwise, in seconds.
+pub const DEFAULT_KEY_GRID_SECONDS: u32 = 60;
+
+/// Longest time between two key frames, in 1/90000 s: 2 s, less the unsteadiness of a camera's time stamps.
+const GOP_90K: i64 = 2 * 90_000 - 900;
+
+/// Key frames come by time; this bounds them should the encoder not listen. 2 s at 60 frames a second.
+const GOP_FRAMES: u32 = 120;
+
+/// Pictures a decoder may hold back to bring them into order (ITU-T H.264 and H.265: at most 16), with room for the encoder.
+const IN_WORK: usize = 64;
+
+/// A pipeline that makes no progress for this long while it is being drained is given up.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// Pipeline time of the first unit; leaves room for pictures shown before it (leading pictures of a CRA).
+const ORIGIN: gst::ClockTime = gst::ClockTime::from_seconds(3600);
+
+/// Stamps one camera's pictures.
+///
+/// The sink is called from the pipeline's thread. While it blocks, decoding waits and [`push`](Self::push) soon reports
+/// [`StampError::Lagging`]. Dropping a `Reencoder` ends it at once: units under way are lost and the sink is not called again.
+pub struct Reencoder {
+    pipeline: gst::Pipeline,
+    input: gst_app::AppSrc,
+    shared: Arc<Shared>,
+}
+
+/// What the caller, the pipeline's thread and its bus share. Of the two locks only one is ever held.
+struct Shared {
+    state: Mutex<State>,
+    /// Told whenever a unit is taken for decoding, a picture is given out, or the end has come.
+    moved: Condvar,
+    sink: Mutex<Option<Sink>>,
+    stopping: AtomicBool,
+    /// The thread that is just calling the sink.
+    in_sink: Mutex<Option<ThreadId>>,
+}
+
+type Sink = Box<dyn FnMut(Stamped) + Send>;
+
+#[derive(Default)]
+struct State {
+    /// By pipeline time in nanoseconds.
+    under_way: BTreeMap<u64, UnderWay>,
+    first_pts_90k: Option<i64>,
+    pushed: u64,
+    taken: u64,
+    given: u64,
+    lost: u64,
+    key_wanted: bool,
+    /// Why nothing more is taken.
+    ended: Option<String>,
+    format: Option<gst::Caps>,
+}
+
+/// What belongs to a picture besides its samples.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    number: u64,
+    pts_90k: i64,
+    capture: WallTime,
+    time_source: TimeSource,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reencoder {
+    /// Starts stamping pictures of the format `input` with `label` (see [`Hall::label_lines`](crate::hall::Hall::label_lines)).
+    /// Key frames fall on the minute grid.
+    ///
+    /// # Errors
+    /// Everything that can be known before the first picture: font, a character without a glyph, a label that does not fit, an
+    /// unusable configuration record, a wrong description.
+    pub fn start(
+        input: &VideoFormat,
+        label: &[String; 2],
+        settings: &StampSettings,
+        encoder: &EncoderDescription,
+        sink: impl FnMut(Stamped) + Send + 'static,
+    ) -> Result<Self, StampError> {
+        Self::start_on_grid(input, label, settings, encoder, DEFAULT_KEY_GRID_SECONDS, sink)
+    }
+
+    /// As [`start`](Self::start); the first picture of every `key_grid_seconds` of Beijing time becomes a key frame, so that
+    /// segments can be cut there. 0: only every two seconds.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_on_grid(
+        input: &VideoFormat,
+        label: &[String; 2],
+        settings: &StampSettings,
+        encoder: &EncoderDescription,
+        key_grid_seconds: u32,
+        sink: impl FnMut(Stamped) + Send + 'static,
+    ) -> Result<Self, StampError> {
+        super::gst_init()?;
+        let painter = Painter::new(label, settings)?;
+        painter.layout(input.width, input.height)?;
+        let caps = input_caps(input)?;
+        let fill = Fill {
+            codec: input.codec,
+            bitrate_kbps: bitrate_kbps(settings.bitrate_kbps, input.width, input.height),
+            gop_frames: GOP_FRAMES,
+        };
+        let built = encoder.build(fill)?;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::default()),
+            moved: Condvar::new(),
+            sink: Mutex::new(Some(Box::new(sink))),
+            stopping: AtomicBool::new(false),
+            in_sink: Mutex::new(None),
+        });
+        connect(&built, &shared, painter, KeyClock::new(key_grid_seconds));
+        let Built { pipeline, input, .. } = built;
+        input.set_caps(Some(&caps));
+        let reencoder = Self { pipeline, input, shared };
+        reencoder.pipeline.set_state(gst::State::Playing).map_err(|_| {
+            let reason = lock(&reencoder.shared.state).ended.clone();
+            let reason = reason.unwrap_or_else(|| "the pipeline does not start".to_owned());
+            StampError::Description { name: encoder.name.clone(), origin: encoder.origin.to_string(), reason }
+        })?;
+        Ok(reencoder)
+    }
+
+    /// Gives one unit to the decoder; never waits. A unit that is refused is not taken: a caller that wants it back keeps a
+    /// clone, which shares its bytes. After a refusal the pictures up to the next random access point decode with errors.
+    ///
+    /// # Errors
+    /// [`StampError::Lagging`] when [`QUEUE_UNITS`] wait, [`StampError::BadUnit`], [`StampError::Ended`].
+    pub fn push(&self, unit: VideoUnit) -> Result<(), StampError> {
+        self.shared.check(&unit)?;
+        let state = lock(&self.shared.state);
+        let queued = state.waiting();
+        if state.ended.is_none() && queued >= QUEUE_UNITS {
+            return Err(StampError::Lagging { queued });
+        }
+        self.push_into(state, unit)
+    }
+
+    /// Gives one unit to the decoder, waiting until there is room. Must not be called from the sink.
+    ///
+    /// # Errors
+    /// [`StampError::BadUnit`], [`StampError::Ended`].
+    pub fn push_blocking(&self, unit: VideoUnit) -> Result<(), StampError> {
+        self.shared.check(&unit)?;
+        let full = |state: &mut State| state.ended.is_none() && state.waiting() >= QUEUE_UNITS;
+        let state = self.shared.moved.wait_while(lock(&self.shared.state), full).unwrap_or_else(PoisonError::into_inner);
+        self.push_into(state, unit)
+    }
+
+    fn push_into(&self, mut state: MutexGuard<'_, State>, unit: VideoUnit) -> Result<(), StampError> {
+        if let Some(reason) = &state.ended {
+            return Err(StampError::Ended { reason: reason.clone() });
+        }
+        let time = state.register(&unit)?;
+        let mut buffer = gst::Buffer::from_slice(unit.data);
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(gst::ClockTime::from_nseconds(time));
+            if !unit.random_access {
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        // The lock is kept, so that units enter the pipeline in the order of their numbers; appsrc only appends to its queue.
+        self.input.push_buffer(buffer).map(|_| ()).map_err(|flow| {
+            state.under_way.remove(&time);
+            StampError::Ended { reason: format!("the pipeline takes no more pictures ({flow})") }
+        })?;
+        state.pushed += 1;
+        Ok(())
+    }
+
+    /// Pictures waiting to be decoded.
+    pub fn queued(&self) -> usize {
+        lock(&self.shared.state).waiting()
+    }
+
+    /// Pictures that went in and never came out, because the decoder could make nothing of them.
+    pub fn lost(&self) -> u64 {
+        lock(&self.shared.state).lost
+    }
+
+    /// Makes the next picture that reaches the encoder a key frame.
+    pub fn request_key_frame(&self) {
+        lock(&self.shared.state).key_wanted = true;
+    }
+
+    /// Takes no more units; everything pushed comes out, then [`Stamped::Finished`] or [`Stamped::Failed`]. Returns at once.
+    pub fn finish(self) {
+        let shared = Arc::clone(&self.shared);
+        if lock(&shared.state).pushed == 0 {
+            return shared.give(Stamped::Finished);
+        }
+        let drained = std::thread::Builder::new().name("stamp-finish".to_owned()).spawn(move || self.drain());
+        if let Err(e) = drained {
+            shared.give(Stamped::Failed(format!("no thread to drain the pipeline: {e}")));
+        }
+    }
+
+    fn drain(self) {
+        if self.input.end_of_stream().is_err() {
+            return self.shared.give(Stamped::Failed("the pipeline was stopped before its end".to_owned()));
+        }
+        let mut seen = None;
+        loop {
+            let state = lock(&self.shared.state);
+            let progress = (state.taken, state.given);
+            if state.ended.is_some() {
+                return;
+            }
+            let same = |state: &mut State| state.ended.is_none() && (state.taken, state.given) == progress;
+            let (state, waited) =
+                self.shared.moved.wait_timeout_while(state, STUCK, same).unwrap_or_else(PoisonError::into_inner);
+            drop(state);
+            // A sink that blocks is the caller's own pace; only a pipeline that stands still by itself is stuck.
+            let in_sink = lock(&self.shared.in_sink).is_some();
+            if waited.timed_out() && !in_sink && seen.replace(progress) == Some(progress) {
+                return self.shared.give(Stamped::Failed("the encoder stands still and was given up".to_owned()));
+            }
+        }
+    }
+}
+
+impl Drop for Reencoder {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        if let Ok(mut sink) = self.shared.sink.try_lock() {
+            *sink = None;
+        }
+        lock(&self.shared.state).ended.get_or_insert_with(|| "it was dropped".to_owned());
+        self.shared.moved.notify_all();
+        // Stopping joins the pipeline's thread, which may be inside the caller's sink, even be this very thread.
+        let from_sink = *lock(&self.shared.in_sink) == Some(std::thread::current().id());
+        let pipeline = self.pipeline.clone();
+        let (stopped, wait) = mpsc::channel();
+        let stop = move || {
+            // A pipeline always reaches the null state; there is nothing to do about one that does not.
+            let _ = pipeline.set_state(gst::State::Null);
+            let _ = stopped.send(());
+        };
+        let spawned = std::thread::Builder::new().name("stamp-stop".to_owned()).spawn(stop);
+        if spawned.is_ok() && !from_sink && wait.recv_timeout(Duration::from_secs(2)).is_err() {
+            tracing::warn!("a stamping pipeline takes long to stop; left behind");
+        }
+    }
+}
+
+impl State {
+    fn waiting(&self) -> usize {
+        usize::try_from(self.pushed.saturating_sub(self.taken)).unwrap_or(usize::MAX)
+    }
+
+    /// Keeps what belongs to `unit`; gives its pipeline time in nanoseconds.
+    fn register(&mut self, unit: &VideoUnit) -> Result<u64, StampError> {
+        let first = *self.first_pts_90k.get_or_insert(unit.pts_90k);
+        let since_first = i128::from(unit.pts_90k) - i128::from(first);
+        let time = i128::from(ORIGIN.nseconds()) + since_first * 100_000 / 9;
+        let mut time = u64::try_from(time).map_err(|_| StampError::BadUnit {
+            pts_90k: unit.pts_90k,
+            reason: format!("more than an hour before the first picture (pts {first})"),
+        })?;
+        // Two pictures of one pts keep apart; a tick is 11111 ns.
+        while self.under_way.contains_key(&time) {
+            time += 1;
+        }
+        let number = self.pushed;
+        let (pts_90k, capture, time_source) = (unit.pts_90k, unit.capture, unit.time_source);
+        self.under_way.insert(time, UnderWay { number, pts_90k, capture, time_source });
+        if self.under_way.len() > QUEUE_UNITS + IN_WORK {
+            self.forget(|_, entry| entry.number + ((QUEUE_UNITS + IN_WORK) as u64) <= number);
+        }
+        Ok(time)
+    }
+
+    /// Takes out what belongs to the picture of pipeline time `time`, and forgets the pictures that can no longer come: those
+    /// that went in before it and would have been shown before it.
+    fn claim(&mut self, time: u64) -> Option<UnderWay> {
+        let found = self.under_way.remove(&time)?;
+        self.forget(|key, entry| key < time && entry.number < found.number);
+        Some(found)
+    }
+
+    fn forget(&mut self, gone: impl Fn(u64, &UnderWay) -> bool) {
+        let before = self.under_way.len();
+        self.under_way.retain(|key, entry| !gone(*key, entry));
+        self.lost += (before - self.under_way.len()) as u64;
+    }
+}
+
+impl Shared {
+    fn check(&self, unit: &VideoUnit) -> Result<(), StampError> {
+        check_lengths(&unit.data).map_err(|reason| StampError::BadUnit { pts_90k: unit.pts_90k, reason })
+    }
+
+    /// Gives something to the sink; the last word of the stream lets go of it.
+    fn give(&self, stamped: Stamped) {
+        let last = match &stamped {
+            Stamped::Finished => Some("it was finished".to_owned()),
+            Stamped::Failed(reason) => Some(reason.clone()),
+            Stamped::Format(_) | Stamped::Unit(_) => None,
+        };
+        if last.is_some() {
+            let mut state = lock(&self.state);
+            if state.ended.is_some() {
+                return;
+            }
+            state.ended.clone_from(&last);
+        }
+        let mut sink = lock(&self.sink);
+        *lock(&self.in_sink) = Some(std::thread::current().id());
+        if let Some(give) = sink.as_mut().filter(|_| !self.stopping.load(Ordering::SeqCst)) {
+            give(stamped);
+        }
+        *lock(&self.in_sink) = None;
+        if last.is_some() || self.stopping.load(Ordering::SeqCst) {
+            *sink = None;
+        }
+        drop(sink);
+        lock(&self.state).given += 1;
+        self.moved.notify_all();
+    }
+
+    /// One encoded picture from the appsink.
+    fn encoded(&self, sample: &gst::Sample) -> Result<(), String> {
+        let caps = sample.caps().ok_or("the encoder gave a picture without caps")?;
+        let new_format = {
+            let mut state = lock(&self.state);
+            let changed = state.format.as_deref() != Some(caps);
+            changed.then(|| state.format = Some(caps.to_owned())).is_some()
+        };
+        if new_format {
+            self.give(Stamped::Format(video_format(&encoded_format(caps)?)?));
+        }
+        let buffer = sample.buffer().ok_or("the encoder gave a sample without a picture")?;
+        // x264enc counts from 1000 h; running time leads back to what went in.
+        let time = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts()));
+        let time = time.ok_or("the encoder gave a picture without a time stamp")?;
+        let Some(of_picture) = lock(&self.state).claim(time.nseconds()) else {
+            return Err(format!("the encoder gave a picture at {time} that did not go in"));
+        };
+        let map = buffer.map_readable().map_err(|_| "an encoded picture cannot be read")?;
+        let unit = VideoUnit {
+            pts_90k: of_picture.pts_90k,
+            capture: of_picture.capture,
+            time_source: of_picture.time_source,
+            random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+            data: Bytes::copy_from_slice(&map),
+        };
+        self.give(Stamped::Unit(unit));
+        Ok(())
+    }
+}
+
+/// Decides which pictures become key frames.
+#[derive(Debug)]
+struct KeyClock {
+    grid_seconds: u32,
+    last_key_90k: Option<i64>,
+    cell: Option<i64>,
+}
+
+impl KeyClock {
+    fn new(grid_seconds: u32) -> Self {
+        Self { grid_seconds, last_key_90k: None, cell: None }
+    }
+
+    /// True for the first picture, the first in a cell of the grid, and the first two seconds after the last key frame.
+    fn is_key(&mut self, pts_90k: i64, capture: WallTime, wanted: bool) -> bool {
+        // The grid is Beijing's, eight hours ahead of UTC.
+        let beijing = capture.as_micros().saturating_add(8 * 3600 * 1_000_000);
+        let cell = (self.grid_seconds > 0).then(|| beijing.div_euclid(i64::from(self.grid_seconds) * 1_000_000));
+        let due = self.last_key_90k.is_none_or(|last| !(0..GOP_90K).contains(&pts_90k.saturating_sub(last)));
+        let key = wanted || due || cell != self.cell;
+        self.cell = cell;
+        if key {
+            self.last_key_90k = Some(pts_90k);
+        }
+        key
+    }
+}
+
+/// Puts the probes, the sink and the bus handler in place.
+fn connect(built: &Built, shared: &Arc<Shared>, painter: Painter, keys: KeyClock) {
+    built.input.set_format(gst::Format::Time);
+    // The queue is bounded by `push`; appsrc itself must neither block nor drop.
+    built.input.set_max_bytes(0);
+    built.input.set_property("block", false);
+    built.output.set_property("sync", false);
+
+    if let Some(pad) = built.input.static_pad("src") {
+        let shared = Arc::clone(shared);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            lock(&shared.state).taken += 1;
+            shared.moved.notify_all();
+            gst::PadProbeReturn::Ok
+        });
+    }
+    if let Some(pad) = built.pipeline.by_name("decode").and_then(|decoder| decoder.static_pad("src")) {
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+            if let Some(event) = info.event_mut()
+                && let Some(caps) = with_known_matrix(event)
+            {
+                *event = gst::event::Caps::new(&caps);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    let work = Mutex::new((painter, keys));
+    let for_pictures = Arc::clone(shared);
+    built.stamp_pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        let (painter, keys) = &mut *lock(&work);
+        match stamp_probe(pad, info, &for_pictures, painter, keys) {
+            Ok(reply) => reply,
+            Err(reason) => {
+                for_pictures.give(Stamped::Failed(reason));
+                gst::PadProbeReturn::Drop
+            }
+        }
+    });
+
+    let (for_samples, for_end, for_bus) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(shared));
+    let callbacks = gst_app::AppSinkCallbacks::builder()
+        .new_sample(move |sink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            for_samples.encoded(&sample).map(|()| gst::FlowSuccess::Ok).map_err(|reason| {
+                for_samples.give(Stamped::Failed(reason));
+                gst::FlowError::Error
+            })
+        })
+        .eos(move |_| for_end.give(Stamped::Finished))
+        .build();
+    built.output.set_callbacks(callbacks);
+
+    if let Some(bus) = built.pipeline.bus() {
+        bus.set_sync_handler(move |_, message| {
+            match message.view() {
+                gst::MessageView::Error(error) => {
+                    let from = error.src().map_or_else(|| "the pipeline".into(), |src| src.name());
+                    let detail = error.debug().map(|d| d.lines().last().unwrap_or_default().to_owned()).unwrap_or_default();
+                    for_bus.give(Stamped::Failed(format!("{from}: {} ({detail})", error.error())));
+                }
+                gst::MessageView::Warning(warning) => tracing::debug!(warning = %warning.error(), "stamping pipeline"),
+                _ => {}
+            }
+            gst::BusSyncReply::Drop
+        });
+    }
+}
+
+/// Draws on a picture that leaves the element `stamp`, and asks the encoder for a key frame when one is due.
+fn stamp_probe(
+    pad: &gst::Pad,
+    info: &mut gst::PadProbeInfo<'_>,
+    shared: &Shared,
+    painter: &mut Painter,
+    keys: &mut KeyClock,
+) -> Result<gst::PadProbeReturn, String> {
+    if let Some(event) = info.event() {
+        if let gst::EventView::Caps(caps) = event.view() {
+            let format = gst_video::VideoInfo::from_caps(caps.caps()).map_err(|e| format!("decoded pictures: {e}"))?;
+            painter.set_format(format)?;
+        }
+        return Ok(gst::PadProbeReturn::Ok);
+    }
+    let Some(buffer) = info.buffer_mut() else { return Ok(gst::PadProbeReturn::Ok) };
+    let (of_picture, wanted) = {
+        let mut state = lock(&shared.state);
+        if state.ended.is_some() {
+            return Ok(gst::PadProbeReturn::Drop);
+        }
+        let of_picture = buffer.pts().and_then(|pts| state.under_way.get(&pts.nseconds()).copied());
+        (of_picture, of_picture.is_some() && std::mem::take(&mut state.key_wanted))
+    };
+    let Some(of_picture) = of_picture else {
+        // Without its capture time a picture cannot carry a true stamp; better none than a wrong one.
+        tracing::debug!(pts = ?buffer.pts(), "the decoder gave a picture that did not go in; left out");
+        return Ok(gst::PadProbeReturn::Drop);
+    };
+    if keys.is_key(of_picture.pts_90k, of_picture.capture, wanted) {
+        pad.push_event(gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true).build());
+    }
+    painter.paint(buffer.make_mut(), of_picture.capture)?;
+    Ok(gst::PadProbeReturn::Ok)
+}
+
+/// Caps of decoded pictures in full range whose matrix nobody told, with the matrix players assume (BT.709 for HD, BT.601 below).
+/// GStreamer takes such a description for invalid and would mark the encoded stream as limited range.
+fn with_known_matrix(event: &gst::Event) -> Option<gst::Caps> {
+    let gst::EventView::Caps(caps) = event.view() else { return None };
+    let structure = caps.caps().structure(0)?;
+    let colorimetry = structure.get::<&str>("colorimetry").ok()?;
+    let rest = colorimetry.strip_prefix("1:0:")?;
+    let matrix = if structure.get::<i32>("height").ok()? > 576 { 3 } else { 4 };
+    let mut caps = caps.caps_owned();
+    caps.make_mut().set("colorimetry", format!("1:{matrix}:{rest}"));
+    Some(caps)
+}
+
+/// What the decoder must know before the first unit.
+fn input_caps(format: &VideoFormat) -> Result<gst::Caps, StampError> {
+    if format.configuration.first() != Some(&1) {
+        let record = if format.codec == VideoCodec::H264 { "avcC" } else { "hvcC" };
+        let reason = format!("its configuration is no {record} record ({} bytes)", format.configuration.len());
+        return Err(StampError::InputFormat { format: format!("{format:?}"), reason });
+    }
+    let (media, stream_format) = match format.codec {
+        VideoCodec::H264 => ("video/x-h264", "avc"),
+        VideoCodec::H265 => ("video/x-h265", "hvc1"),
+    };
+    Ok(gst::Caps::builder(media)
+        .field("stream-format", stream_format)
+        .field("alignment", "au")
+        .field("codec_data", gst::Buffer::from_slice(format.configuration.clone()))
+        .build())
+}
+
+/// `kbps` is meant for 1920×1080; other sizes get their share by area, never below 200 kbit/s.
+fn bitrate_kbps(kbps: u32, width: u32, height: u32) -> u32 {
+    let area = u64::from(width) * u64::from(height);
+    u32::try_from(u64::from(kbps) * area / (1920 * 1080)).unwrap_or(u32::MAX).max(200)
+}
+
+/// A unit must be whole NAL units with 4-byte lengths.
+fn check_lengths(data: &[u8]) -> Result<(), String> {
+    let mut at = 0;
+    while at < data.len() {
+        let length = data.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize);
+        match length {
+            Some(length) if length > 0 && length <= data.len() - at - 4 => at += 4 + length,
+            Some(length) => return Err(format!("NAL unit at byte {at} says {length} bytes, {} follow", data.len() - at - 4)),
+            None => return Err(format!("{} stray bytes at its end", data.len() - at)),
+        }
+    }
+    if data.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
+}
+
+fn encoded_format(caps: &gst::CapsRef) -> Result<EncodedFormat, String> {
+    let structure = caps.structure(0).ok_or("the encoder gave empty caps")?;
+    let size = |name: &str| structure.get::<i32>(name).ok().and_then(|n| u16::try_from(n).ok());
+    let (Some(width), Some(height)) = (size("width"), size("height")) else {
+        return Err(format!("the encoder does not tell the size of its pictures: {structure}"));
+    };
+    let codec_data = structure.get::<gst::Buffer>("codec_data");
+    let codec_data = codec_data.map_err(|_| format!("the encoder gives no codec_data (is stream-format avc?): {structure}"))?;
+    let configuration = codec_data.map_readable().map_err(|_| "the encoder's codec_data cannot be read")?;
+    let configuration = Bytes::copy_from_slice(&configuration);
+    let aspect = structure.get::<gst::Fraction>("pixel-aspect-ratio").ok();
+    let part = |n: i32| u32::try_from(n).ok().filter(|n| *n > 0).unwrap_or(1);
+    let pixel_aspect = aspect.map_or((1, 1), |a| (part(a.numer()), part(a.denom())));
+    Ok(EncodedFormat { width, height, pixel_aspect, configuration })
+}
+
+#[cfg(test)]
+#[path = "reencode_tests.rs"]
+mod tests;

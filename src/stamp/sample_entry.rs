@@ -1,0 +1,161 @@
+//! The format of the stamped stream: `avc1` sample entry and codecs parameter from what the encoder says. Pure.
+//!
+//! Colour stands in the stream's own parameter sets (VUI), so the entry has no `colr` box. Boxes after ISO/IEC 14496-12 section 12.1.3 (VisualSampleEntry) and ISO/IEC 14496-15 section 5.4.2 (AVCSampleEntry).
+
+use bytes::Bytes;
+
+use crate::media::{VideoCodec, VideoFormat};
+
+/// What an encoder says about its stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedFormat {
+    /// Width in pixels.
+    pub width: u16,
+    /// Height in pixels.
+    pub height: u16,
+    /// Pixel aspect ratio, horizontal and vertical.
+    pub pixel_aspect: (u32, u32),
+    /// The `avcC` record.
+    pub configuration: Bytes,
+}
+
+/// The format of the stamped stream.
+///
+/// # Errors
+/// A sentence, when the configuration is no `avcC` record with parameter sets and 4-byte lengths (ISO/IEC 14496-15 section 5.3.3.1).
+pub fn video_format(encoded: &EncodedFormat) -> Result<VideoFormat, String> {
+    let avcc = &encoded.configuration;
+    let [1, profile, compatibility, level, lengths, sets, ..] = avcc[..] else {
+        return Err(format!("the encoder's codec_data is no avcC record ({} bytes)", avcc.len()));
+    };
+    if lengths & 3 != 3 {
+        return Err(format!("the encoder writes NAL lengths of {} bytes instead of 4", (lengths & 3) + 1));
+    }
+    if sets & 0x1f == 0 {
+        return Err("the encoder's avcC record holds no sequence parameter set".to_owned());
+    }
+    let configuration = with_high_profile_fields(avcc).ok_or("the encoder's avcC record ends inside a parameter set")?;
+    Ok(VideoFormat {
+        codec: VideoCodec::H264,
+        width: encoded.width.into(),
+        height: encoded.height.into(),
+        codec_string: format!("avc1.{profile:02x}{compatibility:02x}{level:02x}"),
+        sample_entry: sample_entry(encoded, &configuration).into(),
+        configuration: configuration.into(),
+    })
+}
+
+/// The record with the four fields that ISO/IEC 14496-15 section 5.3.3.1.2 asks for in High profiles and encoders leave out: the
+/// stamped stream is always 4:2:0 with 8 bits. `None` when a parameter set is cut short.
+fn with_high_profile_fields(avcc: &[u8]) -> Option<Vec<u8>> {
+    let skip_sets = |mut at: usize, count: u8| {
+        for _ in 0..count {
+            let length = avcc.get(at..at + 2)?;
+            at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+        }
+        (at <= avcc.len()).then_some(at)
+    };
+    let pictures_at = skip_sets(6, avcc.get(5)? & 0x1f)?;
+    let end = skip_sets(pictures_at + 1, *avcc.get(pictures_at)?)?;
+    let mut record = avcc.to_vec();
+    if end == avcc.len() && matches!(avcc.get(1)?, 100 | 110 | 122 | 144) {
+        // chroma_format 4:2:0, luma and chroma of 8 bits, no extension; reserved bits are ones.
+        record.extend([0xfd, 0xf8, 0xf8, 0]);
+    }
+    Some(record)
+}
+
+fn sample_entry(encoded: &EncodedFormat, configuration: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(160 + configuration.len());
+    body.extend([0; 6]); // reserved
+    body.extend(1u16.to_be_bytes()); // data_reference_index
+    body.extend([0; 16]); // pre_defined, reserved
+    body.extend(encoded.width.to_be_bytes());
+    body.extend(encoded.height.to_be_bytes());
+    body.extend(0x0048_0000u32.to_be_bytes()); // horizresolution: 72 dpi
+    body.extend(0x0048_0000u32.to_be_bytes()); // vertresolution
+    body.extend([0; 4]); // reserved
+    body.extend(1u16.to_be_bytes()); // frame_count
+    body.extend([0; 32]); // compressorname
+    body.extend(0x0018u16.to_be_bytes()); // depth: colour, no alpha
+    body.extend((-1i16).to_be_bytes()); // pre_defined
+    write_box(&mut body, b"avcC", configuration);
+    let (horizontal, vertical) = encoded.pixel_aspect;
+    if horizontal != vertical {
+        write_box(&mut body, b"pasp", &[horizontal.to_be_bytes(), vertical.to_be_bytes()].concat());
+    }
+    let mut entry = Vec::with_capacity(body.len() + 8);
+    write_box(&mut entry, b"avc1", &body);
+    entry
+}
+
+fn write_box(out: &mut Vec<u8>, kind: &[u8; 4], payload: &[u8]) {
+    // A configuration record holds at most 31 + 255 parameter sets of 64 KiB each: far below 4 GiB.
+    let length = u32::try_from(payload.len() + 8).unwrap_or(u32::MAX);
+    out.extend(length.to_be_bytes());
+    out.extend(kind);
+    out.extend(payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::{Atom, Avc1, Buf, Decode, Header};
+
+    use super::*;
+
+    /// avcC of x264 at 1920×1080, High profile, level 4.0.
+    const AVCC: [u8; 45] = [
+        0x01, 0x64, 0x00, 0x28, 0xff, 0xe1, 0x00, 0x1e, 0x67, 0x64, 0x00, 0x28, 0xac, 0xb4, 0x03, 0xc0, 0x11, 0x3f, 0x2e, 0x02,
+        0xd4, 0x18, 0x18, 0x19, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00, 0x00, 0x03, 0x00, 0x32, 0x8f, 0x18, 0x32, 0xa0, 0x01, 0x00,
+        0x04, 0x68, 0xef, 0x3c, 0xb0,
+    ];
+
+    fn encoded() -> EncodedFormat {
+        EncodedFormat { width: 1920, height: 1080, pixel_aspect: (1, 1), configuration: Bytes::from_static(&AVCC) }
+    }
+
+    fn read_back(format: &VideoFormat) -> Avc1 {
+        let mut rest = &format.sample_entry[..];
+        let header = Header::decode(&mut rest).expect("a box header");
+        assert_eq!((header.kind, header.size), (Avc1::KIND, Some(rest.remaining())));
+        Avc1::decode_body(&mut rest).expect("an avc1 box")
+    }
+
+    #[test]
+    fn an_independent_reader_finds_size_and_configuration() {
+        let format = video_format(&encoded()).expect("a good record");
+        assert_eq!(format.codec_string, "avc1.640028");
+        let entry = read_back(&format);
+        assert_eq!((entry.visual.width, entry.visual.height), (1920, 1080));
+        assert_eq!((entry.avcc.avc_profile_indication, entry.avcc.avc_level_indication), (0x64, 0x28));
+        assert_eq!(entry.avcc.sequence_parameter_sets.len(), 1);
+        assert_eq!(entry.avcc.picture_parameter_sets[0], [0x68, 0xef, 0x3c, 0xb0]);
+        let high = entry.avcc.ext.expect("fields of the High profile");
+        assert_eq!((high.chroma_format, high.bit_depth_luma, high.bit_depth_chroma), (1, 8, 8));
+        assert_eq!(entry.pasp, None);
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_are_told() {
+        let format = video_format(&EncodedFormat { pixel_aspect: (16, 11), ..encoded() }).expect("a good record");
+        let entry = read_back(&format);
+        let pasp = entry.pasp.expect("a pasp box");
+        assert_eq!((pasp.h_spacing, pasp.v_spacing), (16, 11));
+    }
+
+    #[test]
+    fn a_record_that_is_not_avcc_is_refused() {
+        for bad in [
+            &AVCC[..5],
+            &[0; 45][..],
+            &[1, 0x64, 0, 0x28, 0xfd, 0xe1, 0][..],
+            &[1, 0x64, 0, 0x28, 0xff, 0xe0, 0][..],
+            &AVCC[..44],
+        ] {
+            assert!(
+                video_format(&EncodedFormat { configuration: Bytes::copy_from_slice(bad), ..encoded() }).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+}
