@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startOfDay } from './beijing-time'
 import {
-  frameStep, gapTarget, grantSpan, holdings, mediaPlace, nextSpeed, readAddress, wallTimeAt, writeAddress,
+  frameStep, gapTarget, grantSpan, holdings, landing, mediaPlace, nextSpeed, readAddress, wallTimeAt, writeAddress,
 } from './playback'
 
 const T = Date.UTC(2026, 10, 22, 6, 50)
@@ -40,6 +40,25 @@ describe('the span asked for', () => {
   })
   it('follows the present close to it', () => {
     expect(grantSpan(T, T + 30_000)).toEqual({ fromMs: T - 120_000, toMs: null })
+  })
+})
+
+describe('landing', () => {
+  const spans = [{ fromMs: T + 60_000, toMs: T + 90_000 }, { fromMs: T, toMs: T + 30_000 }]
+  it('is the moment asked for when it is recorded', () => {
+    expect(landing(spans, T + 10_000)).toBe(T + 10_000)
+  })
+  it('is the next recording when it is not', () => {
+    expect(landing(spans, T + 30_000)).toBe(T + 60_000)
+    expect(landing(spans, T - 5_000)).toBe(T)
+  })
+  it('of the present is a little before the newest end', () => {
+    expect(landing(spans, T + 95_000)).toBe(T + 86_000)
+    expect(landing([{ fromMs: T + 89_000, toMs: T + 90_000 }], T + 95_000)).toBe(T + 89_000)
+  })
+  it('is nowhere when nothing follows', () => {
+    expect(landing(spans, T + 3_600_000)).toBeNull()
+    expect(landing([], T)).toBeNull()
   })
 })
 

@@ -28,6 +28,19 @@ export function grantSpan(atMs: number, nowMs: number): { fromMs: number; toMs: 
   return { fromMs: atMs - BEFORE_MS, toMs: Math.min(atMs + AHEAD_MS, nowMs - MINUTE_MS) }
 }
 
+/** The end of what is recorded is still being written; closer to it than this there may be no whole part yet. */
+const OPEN_END_MS = 4 * SECOND_MS
+
+/** Where playback asked for `atMs` begins: there if it is recorded, else at the next recording, else just before the newest end. */
+export function landing(spans: Stretch[], atMs: number): number | null {
+  const sorted = [...spans].sort((a, b) => a.fromMs - b.fromMs)
+  const last = sorted.at(-1)
+  if (!last) return null
+  const next = sorted.find((s) => s.toMs > atMs)
+  if (next) return Math.max(atMs, next.fromMs)
+  return atMs - last.toMs < 30 * SECOND_MS ? Math.max(last.fromMs, last.toMs - OPEN_END_MS) : null
+}
+
 /** One entry of a playlist: where it lies on the player's axis, and when its first picture was taken. */
 export interface ListedFragment {
   start: number

@@ -25,6 +25,9 @@ describe('the grid', () => {
   it('fills a wide room with three columns for six', () => {
     expect(wallGrid(1650, 960, 6, 2)).toEqual({ columns: 3, rows: 2, tileWidth: 548, tileHeight: 340 })
   })
+  it('takes the wider of two almost equal grids', () => {
+    expect(wallGrid(1648, 1030, 6, 2)).toMatchObject({ columns: 3, rows: 2 })
+  })
   it('is one column on a phone', () => {
     expect(wallGrid(390, 700, 1, 2)).toEqual({ columns: 1, rows: 1, tileWidth: 390, tileHeight: 251 })
   })

@@ -14,19 +14,21 @@ export interface Grid {
   tileHeight: number
 }
 
+/** Of grids that make the pictures almost equally large, the widest is taken. */
+const ALMOST = 0.97
+
 /** The grid for `n` tiles with 16:9 pictures that makes the pictures largest in the given room. */
 export function wallGrid(width: number, height: number, n: number, gap: number): Grid {
-  let best: Grid = { columns: 1, rows: n, tileWidth: 0, tileHeight: 0 }
-  for (let columns = 1; columns <= n; columns += 1) {
+  const grids = Array.from({ length: n }, (_, i): Grid => {
+    const columns = i + 1
     const rows = Math.ceil(n / columns)
     const roomX = (width - gap * (columns - 1)) / columns
     const roomY = (height - gap * (rows - 1)) / rows - CAPTION_PX
     const tileWidth = Math.floor(Math.max(0, Math.min(roomX, (roomY * 16) / 9)))
-    if (tileWidth > best.tileWidth) {
-      best = { columns, rows, tileWidth, tileHeight: Math.floor((tileWidth * 9) / 16) + CAPTION_PX }
-    }
-  }
-  return best
+    return { columns, rows, tileWidth, tileHeight: Math.floor((tileWidth * 9) / 16) + CAPTION_PX }
+  })
+  const widest = Math.max(...grids.map((g) => g.tileWidth))
+  return grids.findLast((g) => g.tileWidth >= widest * ALMOST)!
 }
 
 /** The layout that shows all cameras at once, or the largest there is. */
