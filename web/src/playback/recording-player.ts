@@ -43,6 +43,7 @@ export class RecordingPlayer {
   private source: Source | null = null
   private list: ListedFragment[] = []
   private grantToMs: number | null = null
+  private askedMs = 0
   private frameSeconds: number | null = null
   private shortestFrame = Infinity
   private order = 0
@@ -67,6 +68,7 @@ export class RecordingPlayer {
   async open(source: Source, atMs: number): Promise<void> {
     const order = ++this.order
     this.source = source
+    this.askedMs = atMs
     this.state.error = null
     this.state.status = this.state.status === 'ready' ? 'ready' : 'loading'
     this.state.buffering = true
@@ -165,7 +167,8 @@ export class RecordingPlayer {
       const details = data.levels[0]?.details
       if (details) this.list = listed(details.fragments)
       const place = mediaPlace(this.list, atMs)
-      hls.startLoad(place?.seconds ?? -1)
+      // The list may end a little before what the timeline promised: then its last part is the closest there is.
+      hls.startLoad(place?.seconds ?? this.list.at(-1)?.start ?? -1)
     })
     hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
       this.list = listed(data.details.fragments)
@@ -185,13 +188,17 @@ export class RecordingPlayer {
   /** hls.js retries by itself; what it calls fatal is tried once more from here, with a new address, then told. */
   private mend(data: ErrorData) {
     if (!data.fatal || !this.source) return
-    const at = this.state.shownMs
+    const at = this.state.status === 'ready' ? (this.state.shownMs ?? this.askedMs) : this.askedMs
     this.mended += 1
     if (data.type === Hls.ErrorTypes.MEDIA_ERROR && this.mended === 1) return this.hls?.recoverMediaError()
-    if (data.type === Hls.ErrorTypes.NETWORK_ERROR && this.mended <= 3 && at !== null) {
+    if (data.type === Hls.ErrorTypes.NETWORK_ERROR && this.mended <= 3) {
       const source = this.source
       setTimeout(() => !this.closed && this.source === source && void this.open(source, at), 1000 * this.mended)
       return
+    }
+    if (data.type === Hls.ErrorTypes.NETWORK_ERROR) {
+      this.state.error = new ApiError(data.response?.code ?? 0, data.response?.code ? 'unexpected' : 'unreachable', null, null)
+      return this.stopAt('failed')
     }
     const codec = /codec|isTypeSupported|addSourceBuffer/i.test(`${data.details} ${data.error?.message ?? ''}`)
     this.state.error = codec ? 'unsupported' : 'media'
@@ -214,7 +221,8 @@ export class RecordingPlayer {
       state.buffering = !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
       const shown = wallTimeAt(this.list, video.currentTime)
       if (shown !== null) {
-        state.shownMs = shown
+        // Ten times a second is what is shown; single pictures count only while standing still.
+        if (video.paused || Math.floor(shown / 100) !== Math.floor((state.shownMs ?? 0) / 100)) state.shownMs = shown
         if (!video.paused) this.mended = 0
       }
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { clockOffset, feedOf } from './server-feed'
 
-const heard = { nowMs: 10_000, broken: false, heardMs: 9_500, advancedMs: 9_500 }
+const heard = { nowMs: 10_000, openedMs: 8_000, broken: false, heardMs: 9_500, advancedMs: 9_500 }
 
 describe('the state feed', () => {
   it('is believed while it comes and moves', () => {
@@ -17,6 +17,7 @@ describe('the state feed', () => {
   it('claims nothing before the first event', () => {
     expect(feedOf({ ...heard, heardMs: null, advancedMs: null })).toBe('first')
     expect(feedOf({ ...heard, heardMs: null, advancedMs: null, broken: true })).toBe('lost')
+    expect(feedOf({ ...heard, openedMs: 6_000, heardMs: null, advancedMs: null })).toBe('lost')
   })
 })
 

@@ -5,6 +5,8 @@ export const SILENCE_MS = 3500
 
 export interface FeedFacts {
   nowMs: number
+  /** When listening began. */
+  openedMs: number
   /** The connection broke and has not come back. */
   broken: boolean
   /** When the newest event arrived; `null` before the first. */
@@ -17,7 +19,7 @@ export type Feed = 'first' | 'heard' | 'lost' | 'stopped'
 
 /** Whether the newest state may be shown as true. */
 export function feedOf(f: FeedFacts): Feed {
-  if (f.heardMs === null) return f.broken ? 'lost' : 'first'
+  if (f.heardMs === null) return f.broken || f.nowMs - f.openedMs > SILENCE_MS ? 'lost' : 'first'
   if (f.broken || f.nowMs - f.heardMs > SILENCE_MS) return 'lost'
   if (f.advancedMs !== null && f.nowMs - f.advancedMs > SILENCE_MS) return 'stopped'
   return 'heard'

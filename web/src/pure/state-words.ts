@@ -107,11 +107,11 @@ export const CAUSE_GROUPS: CauseGroup[] = ['camera', 'refused', 'machine', 'reco
 
 /** Colours of the groups, after Okabe and Ito: distinguishable to colour-blind eyes, and each also carries a letter. */
 export const GROUP_COLOUR: Record<CauseGroup, string> = {
-  camera: '#d55e00',
+  camera: '#c05000',
   refused: '#b0478c',
   machine: '#8a1c1c',
-  recorder: '#4a6a8a',
-  operator: '#8d939c',
+  recorder: '#2f6690',
+  operator: '#6d747e',
   unknown: '#22262b',
 }
 

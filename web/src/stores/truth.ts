@@ -18,7 +18,7 @@ const openedMs = ref(performance.now())
 
 /** How the feed stands. Only `heard` allows any claim. */
 export const feed = computed(() =>
-  feedOf({ nowMs: tick.value, broken: broken.value, heardMs: heardMs.value, advancedMs: advancedMs.value }),
+  feedOf({ nowMs: tick.value, openedMs: openedMs.value, broken: broken.value, heardMs: heardMs.value, advancedMs: advancedMs.value }),
 )
 export const known = computed(() => feed.value === 'heard')
 /** How long nothing new has been known. */
