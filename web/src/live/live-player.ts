@@ -8,10 +8,8 @@ import { liveAddress } from '@/api/client'
 import type { Bilingual, LiveMessage } from '@/api/types'
 import { instant } from '@/pure/beijing-time'
 import type { PictureFacts, TimeAnchor } from '@/pure/live-policy'
-import { liveMove, reconnectDelayMs, shownCaptureMs } from '@/pure/live-policy'
+import { deafLimitMs, liveMove, reconnectDelayMs, shownCaptureMs } from '@/pure/live-policy'
 
-/** Nothing at all from the server for this long means that the connection is dead without saying so. */
-const DEAF_MS = 12_000
 /** How often the policy is applied between fragments. */
 const BEAT_MS = 200
 const KEPT_ANCHORS = 100
@@ -28,6 +26,8 @@ export interface PlayerState {
 }
 
 export class LivePlayer {
+  /** Pictures are due: the camera is measured as recording. */
+  due = false
   readonly state: PlayerState = shallowReactive({ connected: false, waiting: null, unsupported: null, skipped: 0 })
   private socket: WebSocket | null = null
   private media: MediaSource | null = null
@@ -39,6 +39,8 @@ export class LivePlayer {
   private openedMs = performance.now()
   private heardMs = performance.now()
   private attempt = 0
+  /** Reconnections after silence since the last fragment. */
+  private fruitless = 0
   private retry: ReturnType<typeof setTimeout> | undefined
   private readonly beat: ReturnType<typeof setInterval>
   private closed = false
@@ -110,6 +112,7 @@ export class LivePlayer {
         break
       case 'fragment':
         this.state.waiting = null
+        this.fruitless = 0
         this.anchors.push({ captureMs: instant(message.capture), mediaSeconds: message.media_seconds })
         if (this.anchors.length > KEPT_ANCHORS) this.anchors.shift()
         break
@@ -172,7 +175,10 @@ export class LivePlayer {
   }
 
   private keepUp() {
-    if (this.state.connected && performance.now() - this.heardMs > DEAF_MS) return this.restart()
+    if (this.state.connected && performance.now() - this.heardMs > deafLimitMs(this.due, this.fruitless)) {
+      this.fruitless += 1
+      return this.restart()
+    }
     const { buffer, video } = this
     if (!buffer || this.media?.readyState !== 'open') return
     const ranges = Array.from({ length: buffer.buffered.length }, (_, i) => ({ start: buffer.buffered.start(i), end: buffer.buffered.end(i) }))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { liveMove, pictureOf, reconnectDelayMs, shownCaptureMs, stillForMs } from './live-policy'
+import { deafLimitMs, liveMove, pictureOf, reconnectDelayMs, shownCaptureMs, stillForMs } from './live-policy'
 
 const facts = { nowMs: 100_000, openedMs: 90_000, lastFrameMs: null, connected: true, waiting: false, unsupported: false }
 
@@ -32,6 +32,10 @@ describe('the live player', () => {
     expect([0, 1, 2, 10].map((n) => reconnectDelayMs(n, 0.5))).toEqual([500, 1000, 2000, 15_000])
     expect(reconnectDelayMs(0, 0)).toBe(375)
     expect(reconnectDelayMs(40, 1)).toBe(18_750)
+  })
+  it('does not believe in a silent connection, but does not knock for ever either', () => {
+    expect([0, 1, 2, 9].map((n) => deafLimitMs(true, n))).toEqual([12_000, 24_000, 48_000, 300_000])
+    expect(deafLimitMs(false, 0)).toBe(600_000)
   })
   it('knows when the shown picture was taken', () => {
     const anchors = [{ captureMs: 1_000_000, mediaSeconds: 10 }, { captureMs: 1_005_000, mediaSeconds: 12 }]

@@ -57,6 +57,15 @@ export function reconnectDelayMs(attempt: number, chance: number): number {
   return Math.round(base * (0.75 + 0.5 * chance))
 }
 
+/**
+ * How long a connection may bring nothing before it is taken for dead. While the camera is measured as recording, pictures are
+ * due and silence is suspect, less so after each fruitless reconnection; while it is not, silence is what is to be expected,
+ * and every new connection would only be one more line in the audit log.
+ */
+export function deafLimitMs(due: boolean, fruitless: number): number {
+  return due ? Math.min(300_000, 12_000 * 2 ** Math.min(fruitless, 10)) : 600_000
+}
+
 /** A point at which both wall time and media time are known. */
 export interface TimeAnchor {
   captureMs: number
