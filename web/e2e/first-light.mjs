@@ -292,7 +292,8 @@ await check('the address opens the same second in another page', async () => {
   const other = await context.newPage()
   try {
     await other.goto(address)
-    await other.waitForFunction(() => document.querySelector('.stage')?.dataset.status === 'ready')
+    await other.waitForFunction(() => document.querySelector('.stage')?.dataset.status === 'ready'
+      && /^\d{4}-/.test(document.querySelector('[data-test=shown-time]')?.textContent ?? ''))
     const seen = beijing(await other.textContent('[data-test=shown-time]'))
     assert.ok(Math.abs(seen - shown) < 3000, `here ${clockOf(shown)}, there ${clockOf(seen)}`)
     return new URL(address).search
