@@ -1,6 +1,6 @@
 # 常用命令。不带参数运行 make 会列出它们。 The commands of daily work; plain `make` lists them.
 #
-# 测试与演示用同一次构建(dev 配置,opt-level 1)。 Tests and demo share one build (profile dev, opt-level 1).
+# 测试与演示用同一次构建（dev 配置，opt-level 1）。 Tests and demo share one build (profile dev, opt-level 1).
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -9,16 +9,16 @@ SHELL := /bin/bash
 help: ## 列出全部目标 · list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: ## 安装缺少的 Debian 软件包与 npm 依赖,检查 Rust 与 Node · install what is missing to build and run
+setup: ## 安装缺少的 Debian 软件包与 npm 依赖，检查 Rust 与 Node · install what is missing to build and run
 	@scripts/setup.sh
 
-setup-test: ## setup,外加测试所需的浏览器、VLC、文字识别 · the same plus what the tests use
+setup-test: ## setup，外加测试所需的浏览器、VLC、文字识别 · the same plus what the tests use
 	@scripts/setup.sh --test
 
 # The viewer is built again only when one of its sources is newer than what was built.
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/e2e/*' 2>/dev/null)
 
-web: web/dist/index.html ## 构建监看页面(web/dist)· build the viewer's pages
+web: web/dist/index.html ## 构建监看页面（web/dist）· build the viewer's pages
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -28,7 +28,7 @@ web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
 	cd web && npm run build
 	@touch $@
 
-demo: setup ## 启动模拟大厅、录像与监看;Ctrl-C 停止(DEMO_DETACH=1 在后台运行)· a simulated hall, recorded and shown
+demo: setup ## 启动模拟大厅、录像与监看；Ctrl-C 停止（DEMO_DETACH=1 在后台运行）· a simulated hall, recorded and shown
 	@$(MAKE) --no-print-directory web
 	@scripts/demo.sh
 
@@ -48,6 +48,6 @@ bench: setup ## 性能测量 · measure
 	cargo bench
 	@if [[ -x scripts/bench.sh ]]; then scripts/bench.sh; fi
 
-prove: setup-test ## 长时间证明(JIANCHA_PROVE=1,名为 prove_* 的测试)· the long proofs
+prove: setup-test ## 长时间证明（JIANCHA_PROVE=1，名为 prove_* 的测试）· the long proofs
 	@$(MAKE) --no-print-directory web
 	@scripts/test.sh prove

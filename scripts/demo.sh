@@ -34,7 +34,7 @@ stop_part() {
     lives "$pid" || return 0
     sleep 0.1
   done
-  say "$1($pid)20 秒内没有停下,强制结束 · did not stop within 20 s, killed"
+  say "$1（$pid）20 秒内没有停下，强制结束 · did not stop within 20 s, killed"
   kill -KILL "$pid" 2>/dev/null || true
 }
 stop_all() {
@@ -55,13 +55,13 @@ if [[ "${1:-}" == stop ]]; then
 fi
 
 if alive run >/dev/null || alive simulate >/dev/null; then
-  die "演示已在运行。停止:make demo-stop" "A demo is already running. To stop it: make demo-stop"
+  die "演示已在运行。停止：make demo-stop" "A demo is already running. To stop it: make demo-stop"
 fi
 taken() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
 for part in "$rtsp|模拟摄像机|the simulated cameras" "$control|模拟摄像机的控制口|their control port" "$viewer|监看页面|the viewer"; do
   IFS='|' read -r address zh en <<<"$part"
   if taken "$address"; then
-    die "$address($zh)已被别的程序占用。查看是谁:ss -ltnp | grep ${address##*:}" \
+    die "$address（$zh）已被别的程序占用。查看是谁：ss -ltnp | grep ${address##*:}" \
       "$address ($en) is taken by another program. To see which: ss -ltnp | grep ${address##*:}"
   fi
 done
@@ -105,7 +105,7 @@ start_part simulate --listen "$rtsp" --control "$control" --cameras "$list" --me
   --username jiancha --password-env JIANCHA_CAMERA_PASSWORD
 started="$SECONDS"
 until taken "$rtsp"; do
-  started_lives simulate || broke "模拟摄像机没有启动,原因见日志 · the simulated cameras did not start" 2
+  started_lives simulate || broke "模拟摄像机没有启动，原因见日志 · the simulated cameras did not start" 2
   ((SECONDS - started < patience)) || broke "模拟摄像机 $patience 秒内没有就绪 · the simulated cameras are not ready" 2
   sleep 0.2
 done
@@ -121,8 +121,8 @@ recorded() {
 }
 started="$SECONDS"
 until recorded && curl -fsS -o "$state/health.json" "http://$viewer/healthz" 2>/dev/null; do
-  started_lives run || broke "录像没有启动,原因见日志 · the recorder did not start" 2
-  started_lives simulate || broke "模拟摄像机已停止,原因见日志 · the simulated cameras ended" 2
+  started_lives run || broke "录像没有启动，原因见日志 · the recorder did not start" 2
+  started_lives simulate || broke "模拟摄像机已停止，原因见日志 · the simulated cameras ended" 2
   if ((SECONDS - started >= patience)); then
     curl -sS "http://$viewer/healthz" >&2 || true
     broke "$patience 秒内没有全部录上 · not every camera is recorded after $patience s" 1
@@ -130,7 +130,7 @@ until recorded && curl -fsS -o "$state/health.json" "http://$viewer/healthz" 2>/
   sleep 0.5
 done
 
-step "${#ids[@]} 路摄像机全部在录($((SECONDS - started)) 秒)· all ${#ids[@]} cameras are being recorded ($((SECONDS - started)) s)"
+step "${#ids[@]} 路摄像机全部在录（$((SECONDS - started)) 秒）· all ${#ids[@]} cameras are being recorded ($((SECONDS - started)) s)"
 cat "$state/run.out"
 grep -hiE '密码|password' "$state/run.log" || true
 say ""
@@ -138,11 +138,11 @@ say "监看 · viewer        http://$viewer/"
 say "录像 · recordings    $storage"
 say "日志 · logs          $root/$state/run.log"
 say "试试故障 · try       curl -X POST http://$control/cameras/hall-1/stall   (heal 恢复 · heals)"
-say "帐号与密码只在首次启动时显示,忘记了见 jiancha user --help"
+say "帐号与密码只在首次启动时显示，忘记了见 jiancha user --help"
 say "Name and password are shown at the first start only; if lost, see jiancha user --help"
 
 if [[ -n "${DEMO_DETACH:-}" && "${DEMO_DETACH}" != 0 ]]; then
-  say "" "在后台运行;停止:make demo-stop · runs in the background; to stop: make demo-stop"
+  say "" "在后台运行；停止：make demo-stop · runs in the background; to stop: make demo-stop"
   exit 0
 fi
 say "" "按 Ctrl-C 停止 · Ctrl-C stops"

@@ -12,9 +12,9 @@ RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
 step "cargo deny"
 if cargo deny --version >/dev/null 2>&1; then
   # Advisories are left out: their database is on the network, and a check must not depend on it.
-  cargo deny check licenses bans sources
+  cargo deny check --hide-inclusion-graph licenses bans sources
 else
-  say "没有安装 cargo-deny,跳过许可检查(cargo install cargo-deny --locked)"
+  say "没有安装 cargo-deny，跳过许可检查（cargo install cargo-deny --locked）"
   say "cargo-deny is not installed: licences not checked (cargo install cargo-deny --locked)"
 fi
 step "脚本 · scripts"

@@ -304,8 +304,8 @@ listen = "8080"
     for line in [2, 3, 6, 7, 10, 11, 12, 13, 17, 22] {
         assert!(printed.contains(&format!("hall.toml:{line}: 错误 ")), "line {line} is missing in\n{printed}");
     }
-    assert!(printed.contains("是否想写 division?") && printed.contains("did you mean division?"), "{printed}");
-    assert!(printed.ends_with("hall.toml: 10 处错误,0 处警告 (10 errors, 0 warnings)"), "{printed}");
+    assert!(printed.contains("是否想写 division？") && printed.contains("did you mean division?"), "{printed}");
+    assert!(printed.ends_with("hall.toml: 10 处错误，0 处警告 (10 errors, 0 warnings)"), "{printed}");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_missing_reference_lists_what_is_defined() {
     let complaints = read(&with_line(22, "camera = \"C4\"")).expect_err("one fault");
     let complaint = &complaints.list[0];
     assert_eq!(complaint.found.zh, "\"C4\" 没有定义");
-    assert_eq!(complaint.right.zh, "是否想写 \"C3\"?[[camera]] 中已定义:C3");
+    assert_eq!(complaint.right.zh, "是否想写 \"C3\"？[[camera]] 中已定义：C3");
     assert_eq!(complaint.right.en, "did you mean \"C3\"? defined by [[camera]]: C3");
 }
 

@@ -1,6 +1,6 @@
 //! The timeline: segment rows and ledger rows become recorded spans and gaps with causes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::records::{GapCause, LedgerEvent, LedgerRow, SegmentRow};
 use crate::hall::CameraId;
@@ -8,13 +8,14 @@ use crate::time::{Span, WallTime};
 
 /// Missing time shorter than this is no gap: segments of one run touch to within a picture's length.
 pub const SHORTEST_GAP_MICROS: i64 = 500_000;
-/// The newest picture is this old in normal operation (it waits in the open part); younger absence is no gap yet.
-pub const OPEN_PART_MICROS: i64 = 5_000_000;
+/// In normal operation the newest row is this old: pictures wait in the open part, parts for the next sync. Younger absence is
+/// no gap yet.
+pub const OPEN_PART_MICROS: i64 = 8_000_000;
 /// A cause that gives way to another within this time was only the symptom: the connection closed, then nobody answered.
 const SYMPTOM_MICROS: i64 = 5_000_000;
 
 /// A recorded span.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedSpan {
     /// Whose recording.
     pub camera: CameraId,
@@ -27,7 +28,7 @@ pub struct RecordedSpan {
 }
 
 /// A gap (缺录): time that should have been recorded and was not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// Whose recording is missing.
     pub camera: CameraId,
@@ -38,12 +39,12 @@ pub struct Gap {
     /// Why.
     pub cause: GapCause,
     /// The circumstances in words.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
 /// What was recorded and what is missing, in order of time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     /// Recorded spans.
     pub spans: Vec<RecordedSpan>,
@@ -75,14 +76,27 @@ pub fn timeline(camera: &CameraId, span: Span, now: WallTime, segments: &[Segmen
         return Timeline { spans, gaps: Vec::new() };
     };
     let covered = Span::join(segments.iter().map(SegmentRow::span).collect(), SHORTEST_GAP_MICROS);
-    let expected = Span::new(span.from.max(first_trace), span.to.min(now.plus_micros(-OPEN_PART_MICROS)));
+    let expected = Span::new(span.from.max(first_trace), span.to.min(now));
     let gaps = expected
         .subtract(&covered)
         .into_iter()
-        .filter(|g| g.micros() >= SHORTEST_GAP_MICROS)
-        .flat_map(|g| split_by_cause(camera, g, ledger))
+        .filter_map(|gap| if gap.to == expected.to { still_open(gap, now, ledger) } else { Some(gap) })
+        .filter(|gap| gap.micros() >= SHORTEST_GAP_MICROS)
+        .flat_map(|gap| split_by_cause(camera, gap, ledger))
         .collect();
     Timeline { spans, gaps }
+}
+
+/// What is missing for certain at the end of the timeline: nothing while the newest pictures may still wait for their row, and
+/// nothing after a run began whose first row is on its way.
+fn still_open(gap: Span, now: WallTime, ledger: &[LedgerRow]) -> Option<Span> {
+    let last = ledger.iter().rev().find(|r| r.at < gap.to);
+    match last {
+        Some(row) if row.event == LedgerEvent::Started && row.at > gap.from => Some(Span::new(gap.from, row.at)),
+        Some(row) if row.event == LedgerEvent::Started && now.micros_since(gap.from) < OPEN_PART_MICROS => None,
+        None if now.micros_since(gap.from) < OPEN_PART_MICROS => None,
+        _ => Some(gap),
+    }
 }
 
 /// Cuts a gap where its cause changed. The first cause also explains the moments before it was noticed.
@@ -184,7 +198,7 @@ mod tests {
     }
 
     fn gaps(segments: &[SegmentRow], ledger: &[LedgerRow]) -> Vec<(i64, i64, GapCause)> {
-        let t = timeline(&camera(), Span::new(at(0), at(1000)), at(505), segments, ledger);
+        let t = timeline(&camera(), Span::new(at(0), at(1000)), at(500), segments, ledger);
         t.gaps.iter().map(|g| (g.from.as_micros() / 1_000_000, g.to.as_micros() / 1_000_000, g.cause)).collect()
     }
 
@@ -227,6 +241,15 @@ mod tests {
     fn a_gap_that_began_before_the_span_keeps_its_cause() {
         let ledger = [stopped(-50, GapCause::CameraUnreachable)];
         assert_eq!(gaps(&[segment(40, 500)], &ledger), vec![(0, 40, GapCause::CameraUnreachable)]);
+    }
+
+    #[test]
+    fn a_run_whose_first_row_is_on_its_way_ends_the_gap() {
+        // Now is second 500: the camera stalled at 480, was given up at 486 and came back at 495.
+        let ledger = [started(0), stopped(486, GapCause::CameraStalled), started(495)];
+        assert_eq!(gaps(&[segment(0, 480)], &ledger), vec![(480, 495, GapCause::CameraStalled)]);
+        assert_eq!(gaps(&[segment(0, 480)], &ledger[..2]), vec![(480, 500, GapCause::CameraStalled)]);
+        assert_eq!(gaps(&[segment(0, 494)], &ledger[..1]), vec![]);
     }
 
     #[test]

@@ -82,9 +82,9 @@ fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Fi
             "gstreamer",
             Standing::Wrong,
             both("GStreamer", "GStreamer"),
-            both(format!("不能启动:{why}"), format!("does not start: {why}")),
+            both(format!("不能启动：{why}"), format!("does not start: {why}")),
             both(
-                "执行 make setup,或按 README 安装 GStreamer 软件包",
+                "执行 make setup，或按 README 安装 GStreamer 软件包",
                 "run make setup, or install GStreamer as the README says",
             ),
         )),
@@ -118,7 +118,7 @@ fn of_hall(hall: &Hall) -> Vec<Finding> {
             "camera",
             Standing::Unchecked,
             both("摄像机", "cameras"),
-            both(format!("没有检查:{e}"), format!("not checked: {e}")),
+            both(format!("没有检查：{e}"), format!("not checked: {e}")),
             both("请释放系统资源后再运行", "free resources of the system and run this again"),
         )),
     }

@@ -6,10 +6,37 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::hall::Hall;
 
 pub mod doctor;
+pub mod replay;
+pub mod run;
 pub mod simulate;
+pub mod timeline;
 pub mod user;
+
+/// Outcome of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to complain about.
+    Good,
+    /// Done, with findings.
+    Findings,
+    /// It could not be done.
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        ExitCode::from(match outcome {
+            Outcome::Good => 0,
+            Outcome::Findings => 1,
+            Outcome::Failed => 2,
+        })
+    }
+}
 
 /// 视频电子监察 · Recorder and monitor for the video electronic supervision of service halls.
 #[derive(Parser)]
@@ -21,6 +48,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Record every camera of the hall until SIGTERM; files are sealed and synced on exit.
+    Run(run::RunArgs),
+    /// Show what was recorded of a window or camera, and what is missing and why.
+    Timeline(timeline::TimelineArgs),
+    /// Run the recorder against media files with a stepped clock: faster than real time, deterministic, for CI.
+    Replay(replay::ReplayArgs),
     /// Check plugins, encoders, fonts, clock, disks and ports: what is wrong and how to mend it.
     Doctor(doctor::DoctorArgs),
     /// Serve simulated cameras over RTSP, for the demo and for tests.
@@ -50,10 +83,44 @@ impl ConfigArg {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli.command {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(&args).into(),
+        Command::Timeline(args) => timeline::run(&args).into(),
+        Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::User(args) => user::run(&args),
+    }
+}
+
+/// Reads hall.toml; complaints go to standard error, all at once. `None` when the hall cannot be used.
+pub fn load_hall(config: &ConfigArg) -> Option<Hall> {
+    let path = config.path();
+    match crate::hall::load(&path) {
+        Ok((hall, warnings)) => {
+            if !warnings.is_empty() {
+                eprintln!("{}", crate::hall::Complaints::new(Some(&path), warnings));
+            }
+            Some(hall)
+        }
+        Err(complaints) => {
+            eprintln!("{complaints}");
+            None
+        }
+    }
+}
+
+/// Says why a command could not be done.
+pub fn complain(reason: &str) -> Outcome {
+    eprintln!("jiancha: {reason}");
+    Outcome::Failed
+}
+
+/// Prints a command's answer as JSON.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub fn print_json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => println!("{text}"),
+        Err(e) => eprintln!("jiancha: {e}"),
     }
 }

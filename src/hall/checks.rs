@@ -108,14 +108,14 @@ fn refer<T>(reader: &mut Reader, from: &Entry<'_, T>, key: &str, named: Option<&
     let list = if defined.is_empty() { "-".to_owned() } else { defined.join("、") };
     let near = suggest::nearest(named, defined.iter().copied());
     let (zh, en) = near
-        .map_or_else(Default::default, |near| (format!("是否想写 {}?", show(near)), format!("did you mean {}? ", show(near))));
+        .map_or_else(Default::default, |near| (format!("是否想写 {}？", show(near)), format!("did you mean {}? ", show(near))));
     reader.error(
         ComplaintKind::UnknownReference,
         line,
         from.section.key(key),
         Words::new(format!("{} 没有定义", show(named)), format!("{} is not defined", show(named))),
         Words::new(
-            format!("{zh}{section} 中已定义:{list}"),
+            format!("{zh}{section} 中已定义：{list}"),
             format!("{en}defined by {section}: {}", if defined.is_empty() { "none".to_owned() } else { defined.join(", ") }),
         ),
     );
@@ -136,7 +136,7 @@ fn facing(reader: &mut Reader, windows: &[Entry<'_, WindowDraft>]) {
                 line,
                 key,
                 Words::new(format!("窗口 {id} 与自己面对面"), format!("window {id} faces itself")),
-                Words::new("请写对面窗口的编号,或删去 faces", "name the window opposite, or leave faces out"),
+                Words::new("请写对面窗口的编号，或删去 faces", "name the window opposite, or leave faces out"),
             );
             continue;
         }
@@ -149,7 +149,7 @@ fn facing(reader: &mut Reader, windows: &[Entry<'_, WindowDraft>]) {
                 key,
                 Words::new(
                     format!(
-                        "窗口 {id} 面对 {faces},而窗口 {faces} {}",
+                        "窗口 {id} 面对 {faces}，而窗口 {faces} {}",
                         answer.map_or("没有写 faces".to_owned(), |a| format!("面对 {a}"))
                     ),
                     format!(
@@ -158,7 +158,7 @@ fn facing(reader: &mut Reader, windows: &[Entry<'_, WindowDraft>]) {
                     ),
                 ),
                 Words::new(
-                    format!("请在窗口 {faces} 写 faces = \"{id}\",或在此删去"),
+                    format!("请在窗口 {faces} 写 faces = \"{id}\"，或在此删去"),
                     format!("write faces = \"{id}\" for window {faces}, or take it out here"),
                 ),
             );
@@ -184,11 +184,11 @@ fn sharing(reader: &mut Reader, drafts: &Drafts<'_>) {
                 line,
                 window.section.key("camera"),
                 Words::new(
-                    format!("窗口 {id} 与 {other} 共用摄像机 {camera},但不是面对面的窗口"),
+                    format!("窗口 {id} 与 {other} 共用摄像机 {camera}，但不是面对面的窗口"),
                     format!("windows {id} and {other} share camera {camera} without facing each other"),
                 ),
                 Words::new(
-                    format!("R5:只有面对面的窗口可以共用;若面对面,请互写 faces,否则请给窗口 {id} 单独配定点摄像机"),
+                    format!("R5：只有面对面的窗口可以共用；若面对面，请互写 faces，否则请给窗口 {id} 单独配定点摄像机"),
                     format!("R5: only windows that face each other may share; write faces for both, or give {id} a fixed camera of its own"),
                 ),
             );
@@ -200,10 +200,10 @@ fn sharing(reader: &mut Reader, drafts: &Drafts<'_>) {
                 line,
                 window.section.key("pickup"),
                 Words::new(
-                    format!("窗口 {id} 与 {other} 共用拾音器 {pickup},但不是面对面的窗口"),
+                    format!("窗口 {id} 与 {other} 共用拾音器 {pickup}，但不是面对面的窗口"),
                     format!("windows {id} and {other} share pickup {pickup} without facing each other"),
                 ),
-                Words::new("R5:只有面对面的窗口可以共用拾音器", "R5: only windows that face each other may share a pickup"),
+                Words::new("R5：只有面对面的窗口可以共用拾音器", "R5: only windows that face each other may share a pickup"),
             );
         }
         let watching = drafts.cameras.iter().find(|c| c.id.is_some() && c.id == draft.camera);
@@ -214,10 +214,10 @@ fn sharing(reader: &mut Reader, drafts: &Drafts<'_>) {
                 line,
                 window.section.key("camera"),
                 Words::new(
-                    format!("{} 是动点(云台)摄像机", draft.camera.as_deref().unwrap_or("")),
+                    format!("{} 是动点（云台）摄像机", draft.camera.as_deref().unwrap_or("")),
                     format!("{} is a PTZ camera", draft.camera.as_deref().unwrap_or("")),
                 ),
-                Words::new("R5:每个综合窗口应有一台定点摄像机", "R5: every comprehensive window needs a fixed camera"),
+                Words::new("R5：每个综合窗口应有一台定点摄像机", "R5: every comprehensive window needs a fixed camera"),
             );
         }
     }
@@ -259,10 +259,10 @@ fn storage(reader: &mut Reader, roots: &[Entry<'_, Option<PathBuf>>]) {
                 line,
                 root.section.key("path"),
                 Words::new(
-                    format!("{} 与第 {first_line} 行的 {} 重叠({zh})", path.display(), other.display()),
+                    format!("{} 与第 {first_line} 行的 {} 重叠（{zh}）", path.display(), other.display()),
                     format!("{} {en} {} of line {first_line}", path.display(), other.display()),
                 ),
-                Words::new("每个存储目录应各自独立,最好各在一块盘上", "storage folders must lie apart, best on a disk each"),
+                Words::new("每个存储目录应各自独立，最好各在一块盘上", "storage folders must lie apart, best on a disk each"),
             );
             break;
         }

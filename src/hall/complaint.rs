@@ -110,7 +110,7 @@ impl Complaint {
             Severity::Warning => "警告",
         };
         let key = if self.key.is_empty() { String::new() } else { format!(" {}", self.key) };
-        writeln!(f, "{severity}{key}:{};{}", self.found.zh, self.right.zh)?;
+        writeln!(f, "{severity}{key}：{}；{}", self.found.zh, self.right.zh)?;
         write!(f, "    {}; {}", self.found.en, self.right.en)
     }
 }
@@ -156,7 +156,7 @@ impl fmt::Display for Complaints {
         }
         let errors = self.errors();
         let warnings = self.list.len() - errors;
-        write!(f, "{file}: {errors} 处错误,{warnings} 处警告 ({errors} errors, {warnings} warnings)")
+        write!(f, "{file}: {errors} 处错误，{warnings} 处警告 ({errors} errors, {warnings} warnings)")
     }
 }
 
@@ -183,9 +183,9 @@ mod tests {
         );
         assert_eq!(
             all.to_string(),
-            "config/hall.toml:14: 错误 camera[C3].kind:写的是 \"dome\";应为 \"fixed\" 或 \"ptz\"\n    found \"dome\"; must be \"fixed\" or \"ptz\"\n\
-             config/hall.toml: 警告 camera[C3].kind:写的是 \"dome\";应为 \"fixed\" 或 \"ptz\"\n    found \"dome\"; must be \"fixed\" or \"ptz\"\n\
-             config/hall.toml: 1 处错误,1 处警告 (1 errors, 1 warnings)"
+            "config/hall.toml:14: 错误 camera[C3].kind：写的是 \"dome\"；应为 \"fixed\" 或 \"ptz\"\n    found \"dome\"; must be \"fixed\" or \"ptz\"\n\
+             config/hall.toml: 警告 camera[C3].kind：写的是 \"dome\"；应为 \"fixed\" 或 \"ptz\"\n    found \"dome\"; must be \"fixed\" or \"ptz\"\n\
+             config/hall.toml: 1 处错误，1 处警告 (1 errors, 1 warnings)"
         );
     }
 }

@@ -49,10 +49,10 @@ fn load_with(path: &Path, secrets: bool) -> Result<(Hall, Vec<Complaint>), Compl
         Ok(bytes) => bytes,
         Err(e) => {
             let right = Words::new(
-                "请用 --config 指明 hall.toml,范例见 config/hall.toml",
+                "请用 --config 指明 hall.toml，范例见 config/hall.toml",
                 "name a hall.toml with --config; config/hall.toml is an example",
             );
-            let found = Words::new(format!("读不到文件({e})"), format!("cannot be read ({e})"));
+            let found = Words::new(format!("读不到文件（{e}）"), format!("cannot be read ({e})"));
             return refuse(ComplaintKind::Unreadable, 0, found, right);
         }
     };
@@ -61,7 +61,7 @@ fn load_with(path: &Path, secrets: bool) -> Result<(Hall, Vec<Complaint>), Compl
         Err(e) => {
             let good = e.utf8_error().valid_up_to();
             let line = e.as_bytes().iter().take(good).filter(|&&b| b == b'\n').count() + 1;
-            let right = Words::new("请把文件另存为 UTF-8 编码(现在可能是 GBK)", "save the file as UTF-8 (it may be GBK)");
+            let right = Words::new("请把文件另存为 UTF-8 编码（现在可能是 GBK）", "save the file as UTF-8 (it may be GBK)");
             return refuse(ComplaintKind::Syntax, line, Words::new("不是 UTF-8 文字", "not UTF-8 text"), right);
         }
     };
@@ -143,9 +143,9 @@ fn syntax_complaint(line: usize, message: &str) -> Complaint {
     let (zh, right) = match message.as_str() {
         "duplicate key" => ("这个键或表在前面已经写过".to_owned(), Words::new("同一个键只写一次", "write every key once")),
         _ => (
-            format!("这一行不合 TOML 语法({message})"),
+            format!("这一行不合 TOML 语法（{message}）"),
             Words::new(
-                "每行一个 键 = 值,文字写在英文双引号里,注释以 # 开头",
+                "每行一个 键 = 值，文字写在英文双引号里，注释以 # 开头",
                 "one key = value per line, texts in straight double quotes, comments after #",
             ),
         ),

@@ -81,10 +81,10 @@ impl Reader {
             let list = known.join("、");
             let right = match suggest::nearest(&key, known.iter().copied()) {
                 Some(near) => Words::new(
-                    format!("是否想写 {near}?可用的键:{list}"),
+                    format!("是否想写 {near}？可用的键：{list}"),
                     format!("did you mean {near}? known keys: {}", known.join(", ")),
                 ),
-                None => Words::new(format!("可用的键:{list}"), format!("known keys: {}", known.join(", "))),
+                None => Words::new(format!("可用的键：{list}"), format!("known keys: {}", known.join(", "))),
             };
             let found = Words::new(format!("不认识的键 {}", show(&key)), format!("unknown key {}", show(&key)));
             self.error(ComplaintKind::UnknownKey, line, section.key(&key), found, right);
@@ -108,7 +108,7 @@ impl Reader {
             }
             Some(text) => Some(text.to_owned()),
             None => {
-                self.wrong_type(section, key, item, Words::new("文字,写在双引号里", "a text in double quotes"), example);
+                self.wrong_type(section, key, item, Words::new("文字，写在双引号里", "a text in double quotes"), example);
                 None
             }
         }
@@ -138,7 +138,7 @@ impl Reader {
                 section,
                 key,
                 item,
-                Words::new("整数,不加引号", "a whole number without quotes"),
+                Words::new("整数，不加引号", "a whole number without quotes"),
                 &default.to_string(),
             );
             return default;
@@ -154,7 +154,7 @@ impl Reader {
                     section.key(key),
                     Words::new(format!("写的是 {found}"), format!("found {found}")),
                     Words::new(
-                        format!("应在 {low} 至 {high} {} 之间,默认 {default}", unit.zh),
+                        format!("应在 {low} 至 {high} {} 之间，默认 {default}", unit.zh),
                         format!("must be {low} to {high} {}, {default} by default", unit.en),
                     ),
                 );
@@ -175,7 +175,7 @@ impl Reader {
         let example = format!("\"{}\"", choices.first().map_or("", |c| c.0));
         let Some(item) = self.item(section, key, need, &example) else { return default };
         let Some(found) = item.as_str() else {
-            self.wrong_type(section, key, item, Words::new("文字,写在双引号里", "a text in double quotes"), &example);
+            self.wrong_type(section, key, item, Words::new("文字，写在双引号里", "a text in double quotes"), &example);
             return None;
         };
         let hit = choices.iter().find(|(word, _)| *word == found).map(|c| c.1);
@@ -218,7 +218,7 @@ impl Reader {
             section.key(key),
             Words::new(format!("写的是{}", found.zh), format!("found {}", found.en)),
             Words::new(
-                format!("应为{},例如 {key} = {example}", wanted.zh),
+                format!("应为{}，例如 {key} = {example}", wanted.zh),
                 format!("must be {}, for example {key} = {example}", wanted.en),
             ),
         );

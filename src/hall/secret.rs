@@ -81,7 +81,7 @@ pub(super) fn credentials(
                     section.key("password_file"),
                     Words::new("有用户名而没有密码", "a user name without a password"),
                     Words::new(
-                        "请加上 password_file = \"/etc/jiancha/….secret\"(或 password_env)",
+                        "请加上 password_file = \"/etc/jiancha/….secret\"（或 password_env）",
                         "add password_file = \"/etc/jiancha/….secret\" (or password_env)",
                     ),
                 );
@@ -112,7 +112,7 @@ pub(super) fn credentials(
                     format!("密码同时写在 {}", given.join("、")),
                     format!("the password is given by {}", given.join(" and ")),
                 ),
-                Words::new("只保留一处,建议 password_file", "keep one of them, best password_file"),
+                Words::new("只保留一处，建议 password_file", "keep one of them, best password_file"),
             );
             None
         }
@@ -140,7 +140,7 @@ fn password(
             section.key(source),
             Words::new("密码直接写在本文件里", "the password stands in this file itself"),
             Words::new(
-                "最好放进只有服务帐号可读的文件,用 password_file 指明",
+                "最好放进只有服务帐号可读的文件，用 password_file 指明",
                 "better kept in a file only the service account can read, named by password_file",
             ),
         );
@@ -158,7 +158,7 @@ fn password(
                     format!("环境变量 {} 没有设置或为空", show(&written)),
                     format!("the environment variable {} is not set or empty", show(&written)),
                 ),
-                Words::new("启动前请设置它,或改用 password_file", "set it before the start, or use password_file instead"),
+                Words::new("启动前请设置它，或改用 password_file", "set it before the start, or use password_file instead"),
             );
         }
         return value.map(Secret::new);
@@ -173,7 +173,7 @@ fn password(
                     line,
                     section.key(source),
                     Words::new(
-                        format!("任何人都能读 {shown}(权限 {:o})", file.mode),
+                        format!("任何人都能读 {shown}（权限 {:o}）", file.mode),
                         format!("anyone can read {shown} (mode {:o})", file.mode),
                     ),
                     Words::new(format!("请执行 chmod 600 {shown}"), format!("run chmod 600 {shown}")),
@@ -199,7 +199,7 @@ fn password(
                 section.key(source),
                 Words::new(format!("读不到 {shown}:{e}"), format!("cannot read {shown}: {e}")),
                 Words::new(
-                    "请建立该文件,写入密码,并让服务帐号可读(chmod 600)",
+                    "请建立该文件，写入密码，并让服务帐号可读（chmod 600）",
                     "create it with the password inside, readable by the service account (chmod 600)",
                 ),
             );

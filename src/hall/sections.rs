@@ -121,7 +121,7 @@ pub(super) fn entries<'a>(reader: &mut Reader, root: &Section<'a>, name: &str) -
         _ => None,
     };
     let Some(tables) = tables else {
-        let wanted = Words::new(format!("[[{name}]],每个一段"), format!("[[{name}]], one for each"));
+        let wanted = Words::new(format!("[[{name}]]，每个一段"), format!("[[{name}]], one for each"));
         reader.wrong_type(root, name, item, wanted, "…");
         return Vec::new();
     };
@@ -154,7 +154,7 @@ fn id(reader: &mut Reader, section: &Section<'_>, example: &str) -> Option<Strin
             section.key("id"),
             Words::new(format!("写的是 {}", show(&id)), format!("found {}", show(&id))),
             Words::new(
-                format!("编号会用作文件夹名,只能用英文字母、数字、- 和 _,最多 {LONGEST_ID} 个字符,例如 {example}"),
+                format!("编号会用作文件夹名，只能用英文字母、数字、- 和 _，最多 {LONGEST_ID} 个字符，例如 {example}"),
                 format!("ids become folder names: only letters, digits, - and _, at most {LONGEST_ID}, such as {example}"),
             ),
         );
@@ -213,7 +213,7 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
         Err(e) => {
             // What cannot be taken apart may still hold a password: it is not repeated.
             let shown = if written.contains('@') { "\"***\"".to_owned() } else { show(&written) };
-            let found = Words::new(format!("{shown} 不是网络地址({e})"), format!("{shown} is no address ({e})"));
+            let found = Words::new(format!("{shown} 不是网络地址（{e}）"), format!("{shown} is no address ({e})"));
             reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
             return None;
         }
@@ -225,7 +225,7 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
             section.key("url"),
             Words::new("地址里写有用户名或密码", "a user name or password inside the address"),
             Words::new(
-                "请从地址中删去,改写 username = \"…\" 和 password_file = \"…\"(或 password_env)",
+                "请从地址中删去，改写 username = \"…\" 和 password_file = \"…\"（或 password_env）",
                 "take them out and write username = \"…\" and password_file = \"…\" (or password_env)",
             ),
         );
@@ -234,7 +234,7 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
     if !matches!(url.scheme(), "rtsp" | "rtsps") {
         let found = Words::new(format!("协议是 {}", url.scheme()), format!("the scheme is {}", url.scheme()));
         let right = Words::new(
-            format!("应为 rtsp:// 或 rtsps://,例如 url = {EXAMPLE}"),
+            format!("应为 rtsp:// 或 rtsps://，例如 url = {EXAMPLE}"),
             format!("must be rtsp:// or rtsps://, for example url = {EXAMPLE}"),
         );
         reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
@@ -289,7 +289,7 @@ pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &P
             line,
             section.key("segment_seconds"),
             Words::new(format!("写的是 {segment_seconds}"), format!("found {segment_seconds}")),
-            Words::new("必须能整除 3600,例如 60、120、300", "must divide 3600, for example 60, 120 or 300"),
+            Words::new("必须能整除 3600，例如 60、120、300", "must divide 3600, for example 60, 120 or 300"),
         );
     }
     RecordingDraft {
@@ -316,7 +316,7 @@ pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>
                 section.key(key),
                 Words::new(format!("{shown} 不存在"), format!("{shown} does not exist")),
                 Words::new(
-                    format!("请写已有的路径,或删去 {key} 使用默认"),
+                    format!("请写已有的路径，或删去 {key} 使用默认"),
                     format!("name one that exists, or leave {key} out for the default"),
                 ),
             );
@@ -345,7 +345,7 @@ pub(super) fn viewer(reader: &mut Reader, section: &Section<'_>) -> SocketAddr {
     match written.trim().parse::<SocketAddr>() {
         Err(_) => {
             let right = Words::new(
-                format!("应为 IP 地址:端口,例如 listen = {example}"),
+                format!("应为 IP 地址加端口，例如 listen = {example}"),
                 format!("must be an IP address and a port, for example listen = {example}"),
             );
             reader.error(ComplaintKind::BadValue, line, section.key("listen"), found, right);
@@ -354,7 +354,7 @@ pub(super) fn viewer(reader: &mut Reader, section: &Section<'_>) -> SocketAddr {
         Ok(listen) => {
             if !listen.ip().is_loopback() {
                 let right = Words::new(
-                    "明文 HTTP 只宜用于本机;请在前面放带 TLS 的反向代理,并改为 127.0.0.1",
+                    "明文 HTTP 只宜用于本机；请在前面放带 TLS 的反向代理，并改为 127.0.0.1",
                     "plain HTTP is for this machine only; put a TLS proxy in front and listen on 127.0.0.1",
                 );
                 reader.warn(ComplaintKind::OpenListener, line, section.key("listen"), found, right);

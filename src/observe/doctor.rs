@@ -121,7 +121,7 @@ impl Report {
         let count = |standing| self.findings.iter().filter(|f| f.standing == standing).count();
         let (ok, warn) = (count(Standing::Ok), count(Standing::Warn));
         let (wrong, unchecked) = (count(Standing::Wrong), count(Standing::Unchecked));
-        let _ = writeln!(text, "\n{ok} 项正常,{warn} 项注意,{wrong} 项有误,{unchecked} 项未能检查");
+        let _ = writeln!(text, "\n{ok} 项正常，{warn} 项注意，{wrong} 项有误，{unchecked} 项未能检查");
         let _ = writeln!(text, "{ok} ok, {warn} to note, {wrong} wrong, {unchecked} not checked");
         text
     }
@@ -146,7 +146,7 @@ pub fn hall_file(file: &str, cameras: usize, windows: usize, complaints: &[Compl
             "hall",
             both("hall.toml", "hall.toml"),
             both(
-                format!("{file}:{cameras} 台摄像机,{windows} 个窗口"),
+                format!("{file}：{cameras} 台摄像机，{windows} 个窗口"),
                 format!("{file}: {cameras} cameras, {windows} windows"),
             ),
         )];
@@ -174,8 +174,8 @@ pub fn not_without_hall(id: &'static str, check: Bilingual) -> Finding {
         id,
         Standing::Unchecked,
         check,
-        both("hall.toml 无法使用,没有检查", "not checked: hall.toml cannot be used"),
-        both("先改正 hall.toml,再运行本命令", "mend hall.toml, then run this again"),
+        both("hall.toml 无法使用，没有检查", "not checked: hall.toml cannot be used"),
+        both("先改正 hall.toml，再运行本命令", "mend hall.toml, then run this again"),
     )
 }
 
@@ -226,7 +226,7 @@ mod tests {
             "结果    检查      找到 / found\n\
              ✓ 正常  系统时钟  误差 3 ms\n        clock: error 3 ms [ok]\n\
              ✗ 有误  字体      没有\n        fonts: none [wrong]\n        → 安装 fonts-noto-cjk\n          install fonts-noto-cjk\n\
-             \n1 项正常,0 项注意,1 项有误,0 项未能检查\n1 ok, 0 to note, 1 wrong, 0 not checked\n"
+             \n1 项正常，0 项注意，1 项有误，0 项未能检查\n1 ok, 0 to note, 1 wrong, 0 not checked\n"
         );
     }
 

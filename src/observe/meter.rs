@@ -47,6 +47,8 @@ pub struct Facts {
     pub durable_to: Option<WallTime>,
     /// Packets lost on the way since the recorder started.
     pub packets_lost: u64,
+    /// Monotonic time at which the newest picture arrived.
+    pub last_picture: Option<Duration>,
     rates: Rates,
 }
 
@@ -123,6 +125,7 @@ impl Meter {
         match unit {
             AccessUnit::Video(v) => {
                 facts.time_source = Some(v.time_source);
+                facts.last_picture = Some(now);
                 facts.rates.add(now, [1, bytes, 0]);
             }
             AccessUnit::Audio(_) => facts.rates.add(now, [0, 0, bytes]),

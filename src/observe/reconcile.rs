@@ -9,6 +9,9 @@ use crate::catalogue::GapCause;
 use crate::hall::{Camera, Hall, StampMode};
 use crate::time::WallTime;
 
+/// A camera that is connected and sends no picture for this long has stalled, whatever the session will make of it.
+const LONGEST_SILENCE: Duration = Duration::from_secs(2);
+
 /// How old the newest part may be before a camera counts as not recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -55,7 +58,14 @@ pub struct Moment {
 }
 
 /// Judges one camera.
-pub fn judge(hall: &Hall, camera: &Camera, facts: &Facts, limits: Limits, moment: Moment, before: Option<Before>) -> CameraState {
+pub fn judge(
+    hall: &Hall,
+    camera: &Camera,
+    facts: &Facts,
+    limits: Limits,
+    moment: Moment,
+    before: Option<Before>,
+) -> CameraState {
     let age = |t: Option<WallTime>| t.map(|t| moment.wall.micros_since(t));
     let fresh = |t: Option<WallTime>, limit: Duration| age(t).is_some_and(|a| a <= micros(limit));
     let recording = fresh(facts.written_to, limits.written) && fresh(facts.durable_to, limits.durable);
@@ -64,7 +74,7 @@ pub fn judge(hall: &Hall, camera: &Camera, facts: &Facts, limits: Limits, moment
     let state = match (recording, &trouble) {
         (true, None) => RecordingState::Recording,
         (true, Some(_)) => RecordingState::Degraded,
-        (false, _) if facts.written_to.is_none() && facts.last_end.is_none() && young => RecordingState::Starting,
+        (false, _) if facts.durable_to.is_none() && facts.last_end.is_none() && young => RecordingState::Starting,
         (false, _) => RecordingState::NotRecording,
     };
     let (cause, words, detail) = match state {
@@ -74,7 +84,7 @@ pub fn judge(hall: &Hall, camera: &Camera, facts: &Facts, limits: Limits, moment
             (cause, Some(text), detail)
         }
         RecordingState::NotRecording => {
-            let cause = facts.last_end.as_ref().map_or(GapCause::Unknown, |e| e.cause);
+            let cause = facts.last_end.as_ref().map_or_else(|| in_session_cause(facts, moment.monotonic), |e| e.cause);
             (Some(cause), Some(words::cause(cause)), facts.last_end.as_ref().map(|e| e.detail.clone()))
         }
     };
@@ -102,6 +112,12 @@ pub fn judge(hall: &Hall, camera: &Camera, facts: &Facts, limits: Limits, moment
     }
 }
 
+/// Why nothing reaches the disk while a session stands.
+fn in_session_cause(facts: &Facts, now: Duration) -> GapCause {
+    let silent = facts.last_picture.is_none_or(|t| now.saturating_sub(t) > LONGEST_SILENCE);
+    if facts.in_session && silent { GapCause::CameraStalled } else { GapCause::Unknown }
+}
+
 /// What is missing although pictures reach the disk.
 fn trouble(hall: &Hall, camera: &Camera, facts: &Facts) -> Option<(Option<GapCause>, words::Told, Option<String>)> {
     if camera.stamp == StampMode::Reencode && !facts.stamped && facts.in_session {
@@ -123,7 +139,8 @@ pub fn change(before: Option<Before>, now: &CameraState) -> Option<Bilingual> {
         RecordingState::Degraded => ("在录,但不完整", "recording, but incomplete"),
         RecordingState::NotRecording => ("未在录像", "NOT RECORDING"),
     };
-    let told = |text: &Option<Bilingual>, pick: fn(&Bilingual) -> &str| text.as_ref().map(|t| pick(t).to_owned()).unwrap_or_default();
+    let told =
+        |text: &Option<Bilingual>, pick: fn(&Bilingual) -> &str| text.as_ref().map(|t| pick(t).to_owned()).unwrap_or_default();
     Some(Bilingual {
         zh: format!("{zh} {} {}", told(&now.cause_text, |t| &t.zh), told(&now.action, |t| &t.zh)).trim_end().to_owned(),
         en: format!("{en} {} {}", told(&now.cause_text, |t| &t.en), told(&now.action, |t| &t.en)).trim_end().to_owned(),
@@ -164,7 +181,8 @@ mod tests {
     fn judge_facts(facts: &Facts, age_of_recorder: i64) -> CameraState {
         let (hall, _) = crate::hall::parse(HALL, std::path::Path::new("/")).unwrap();
         let wall = WallTime::from_micros(NOW);
-        let moment = Moment { wall, monotonic: Duration::from_secs(100), started: wall.plus_micros(-age_of_recorder * 1_000_000) };
+        let moment =
+            Moment { wall, monotonic: Duration::from_secs(100), started: wall.plus_micros(-age_of_recorder * 1_000_000) };
         judge(&hall, &hall.cameras[0], facts, Limits::of(&hall), moment, None)
     }
 
@@ -179,6 +197,14 @@ mod tests {
         assert_eq!(judge_facts(&facts, 20).state, RecordingState::NotRecording);
         let stale = Facts { written_to: at(6), durable_to: at(6), ..facts };
         assert_eq!(judge_facts(&stale, 20).state, RecordingState::NotRecording);
+    }
+
+    #[test]
+    fn a_session_that_has_gone_silent_is_told_before_it_is_given_up() {
+        let facts = Facts { in_session: true, stamped: true, written_to: at(6), durable_to: at(6), ..Facts::default() };
+        assert_eq!(judge_facts(&facts, 60).cause, Some(GapCause::CameraStalled));
+        let arriving = Facts { last_picture: Some(Duration::from_secs(99)), ..facts };
+        assert_eq!(judge_facts(&arriving, 60).cause, Some(GapCause::Unknown));
     }
 
     #[test]

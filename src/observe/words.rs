@@ -13,10 +13,7 @@ pub struct Told {
 }
 
 fn told(zh: &str, en: &str, remedy_zh: &str, remedy_en: &str) -> Told {
-    Told {
-        what: Bilingual { zh: zh.into(), en: en.into() },
-        remedy: Bilingual { zh: remedy_zh.into(), en: remedy_en.into() },
-    }
+    Told { what: Bilingual { zh: zh.into(), en: en.into() }, remedy: Bilingual { zh: remedy_zh.into(), en: remedy_en.into() } }
 }
 
 /// A cause of missing recording.
@@ -94,7 +91,9 @@ pub fn cause(cause: GapCause) -> Told {
             "系统已另起一段继续录像;请检查时间同步(chrony)设置。",
             "A new run has begun; check time synchronisation (chrony).",
         ),
-        GapCause::Operator => told("录像已被人为关闭。", "Recording was switched off.", "请联系系统管理员。", "Ask the system administrator."),
+        GapCause::Operator => {
+            told("录像已被人为关闭。", "Recording was switched off.", "请联系系统管理员。", "Ask the system administrator.")
+        }
         GapCause::Unknown => unknown(),
     }
 }

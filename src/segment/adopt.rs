@@ -99,3 +99,20 @@ fn sorted(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths)
 }
+
+/// The files of one camera in its newest two hour folders: those a kill can have left open.
+///
+/// # Errors
+/// The system's error when a folder cannot be listed.
+pub fn recent_files(root: &Path, camera: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut hours = Vec::new();
+    for day in sorted(&root.join(camera))?.into_iter().rev().take(2) {
+        hours.extend(sorted(&day)?.into_iter().rev().take(2));
+    }
+    hours.sort();
+    let mut files = Vec::new();
+    for hour in hours.iter().rev().take(2).rev() {
+        files.extend(sorted(hour)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "mp4")));
+    }
+    Ok(files)
+}

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::identity::Identity;
@@ -53,7 +53,7 @@ pub enum DiskNews {
 pub type OnNews = Arc<dyn Fn(DiskNews) + Send + Sync>;
 
 enum Order {
-    Write { camera: CameraId, command: WriteCommand },
+    Write { camera: CameraId, run: String, command: WriteCommand },
     Sync(Sender<()>),
     Stop,
 }
@@ -62,18 +62,30 @@ enum Order {
 pub struct Disk {
     orders: Sender<Order>,
     waiting: Arc<AtomicU64>,
+    failed: Failed,
     root: PathBuf,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// No room for another part: the disk lags.
+/// Runs whose file failed, by camera: the run and what the system said.
+type Failed = Arc<Mutex<HashMap<CameraId, (String, String)>>>;
+
+/// Why a part is not taken.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "disk under {root} lags: {waiting} bytes wait to be written (limit {MOST_WAITING_BYTES}); check the disk's health and load"
-)]
-pub struct Lagging {
-    root: String,
-    waiting: u64,
+pub enum DiskError {
+    /// No room for another part: the disk lags.
+    #[error(
+        "disk under {root} lags: {waiting} bytes wait to be written (limit {MOST_WAITING_BYTES}); check the disk's health and load"
+    )]
+    Lagging {
+        /// Storage root.
+        root: String,
+        /// Bytes that wait.
+        waiting: u64,
+    },
+    /// The run's file could not be written; the run must end.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl Disk {
@@ -84,11 +96,19 @@ impl Disk {
     pub fn start(root: PathBuf, sync_every: Duration, catalogue: Catalogue, news: OnNews) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
         let waiting = Arc::new(AtomicU64::new(0));
-        let worker = Worker { root: root.clone(), open: HashMap::new(), catalogue, news, waiting: waiting.clone() };
+        let failed = Failed::default();
+        let worker = Worker {
+            root: root.clone(),
+            open: HashMap::new(),
+            catalogue,
+            news,
+            waiting: waiting.clone(),
+            failed: failed.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name(format!("disk {}", root.display()))
             .spawn(move || worker.work(&inbox, sync_every))?;
-        Ok(Self { orders, waiting, root, thread: Some(thread) })
+        Ok(Self { orders, waiting, failed, root, thread: Some(thread) })
     }
 
     /// The storage root.
@@ -96,20 +116,23 @@ impl Disk {
         &self.root
     }
 
-    /// Hands over a write. Never blocks.
+    /// Hands over a write of the run `run`. Never blocks.
     ///
     /// # Errors
-    /// [`Lagging`] when too much waits already; the command is not taken.
-    pub fn write(&self, camera: &CameraId, command: WriteCommand) -> Result<(), Lagging> {
+    /// [`DiskError`] when too much waits already or the run's file has failed; the command is not taken.
+    pub fn write(&self, camera: &CameraId, run: &str, command: WriteCommand) -> Result<(), DiskError> {
+        if let Some((_, reason)) = lock(&self.failed).get(camera).filter(|(failed, _)| failed == run) {
+            return Err(DiskError::Failed(reason.clone()));
+        }
         let bytes = command_bytes(&command);
         let waiting = self.waiting.load(Ordering::Relaxed);
         // A seal is small and ends the matter: it always has room.
         if waiting + bytes > MOST_WAITING_BYTES && !matches!(command, WriteCommand::Seal { .. }) {
-            return Err(Lagging { root: self.root.display().to_string(), waiting });
+            return Err(DiskError::Lagging { root: self.root.display().to_string(), waiting });
         }
         self.waiting.fetch_add(bytes, Ordering::Relaxed);
-        // The worker lives as long as we do; were it gone, `Failed` news would have told before.
-        let _ = self.orders.send(Order::Write { camera: camera.clone(), command });
+        // The worker lives as long as we do.
+        let _ = self.orders.send(Order::Write { camera: camera.clone(), run: run.to_owned(), command });
         Ok(())
     }
 
@@ -131,6 +154,10 @@ impl Drop for Disk {
     }
 }
 
+fn lock(failed: &Failed) -> MutexGuard<'_, HashMap<CameraId, (String, String)>> {
+    failed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn command_bytes(command: &WriteCommand) -> u64 {
     match command {
         WriteCommand::Create { head, .. } => head.len() as u64,
@@ -148,10 +175,12 @@ struct OpenFile {
 
 struct Worker {
     root: PathBuf,
-    open: HashMap<CameraId, OpenFile>,
+    /// By run: while one run of a camera is drained, the next may have begun.
+    open: HashMap<String, OpenFile>,
     catalogue: Catalogue,
     news: OnNews,
     waiting: Arc<AtomicU64>,
+    failed: Failed,
 }
 
 impl Worker {
@@ -159,11 +188,11 @@ impl Worker {
         let mut next_sync = Instant::now() + sync_every;
         loop {
             match inbox.recv_timeout(next_sync.saturating_duration_since(Instant::now())) {
-                Ok(Order::Write { camera, command }) => {
+                Ok(Order::Write { camera, run, command }) => {
                     self.waiting.fetch_sub(command_bytes(&command), Ordering::Relaxed);
-                    if let Err(reason) = self.carry_out(&camera, command) {
-                        self.open.remove(&camera);
-                        (self.news)(DiskNews::Failed { camera, reason });
+                    if let Err(reason) = self.carry_out(&camera, &run, command) {
+                        self.open.remove(&run);
+                        self.fail(camera, run, reason);
                     }
                 }
                 Ok(Order::Sync(done)) => {
@@ -181,7 +210,12 @@ impl Worker {
         self.sync_all();
     }
 
-    fn carry_out(&mut self, camera: &CameraId, command: WriteCommand) -> Result<(), String> {
+    fn fail(&self, camera: CameraId, run: String, reason: String) {
+        lock(&self.failed).insert(camera.clone(), (run, reason.clone()));
+        (self.news)(DiskNews::Failed { camera, reason });
+    }
+
+    fn carry_out(&mut self, camera: &CameraId, run: &str, command: WriteCommand) -> Result<(), String> {
         match command {
             WriteCommand::Create { identity, head } => {
                 let (file, relative) = self.create(camera, &identity)?;
@@ -192,17 +226,17 @@ impl Worker {
                     dirty: true,
                 };
                 append(&mut open, &head, &self.root)?;
-                self.open.insert(camera.clone(), open);
+                self.open.insert(run.to_owned(), open);
             }
             WriteCommand::Part { bytes, to, .. } => {
                 // A part without a file belongs to a run whose file failed: that was told already.
-                let Some(open) = self.open.get_mut(camera) else { return Ok(()) };
+                let Some(open) = self.open.get_mut(run) else { return Ok(()) };
                 append(open, &bytes, &self.root)?;
                 open.written_to = to;
                 (self.news)(DiskNews::Written { camera: camera.clone(), to });
             }
             WriteCommand::Seal { bytes, seal } => {
-                let Some(mut open) = self.open.remove(camera) else { return Ok(()) };
+                let Some(mut open) = self.open.remove(run) else { return Ok(()) };
                 append(&mut open, &bytes, &self.root)?;
                 open.row.digest = Some(seal.digest);
                 self.sync(camera, &mut open)?;
@@ -237,14 +271,15 @@ impl Worker {
     }
 
     fn sync_all(&mut self) {
-        let cameras: Vec<CameraId> = self.open.iter().filter(|(_, o)| o.dirty).map(|(c, _)| c.clone()).collect();
-        for camera in cameras {
-            let Some(mut open) = self.open.remove(&camera) else { continue };
+        let runs: Vec<String> = self.open.iter().filter(|(_, o)| o.dirty).map(|(run, _)| run.clone()).collect();
+        for run in runs {
+            let Some(mut open) = self.open.remove(&run) else { continue };
+            let camera = open.row.camera.clone();
             match self.sync(&camera, &mut open) {
                 Ok(()) => {
-                    self.open.insert(camera, open);
+                    self.open.insert(run, open);
                 }
-                Err(reason) => (self.news)(DiskNews::Failed { camera, reason }),
+                Err(reason) => self.fail(camera, run, reason),
             }
         }
     }

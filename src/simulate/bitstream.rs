@@ -1,6 +1,6 @@
 //! Taking the generated clips apart: plain elementary streams into the units that RTP carries.
 //!
-//! Pictures are stored as Annex B streams with access unit delimiters (H.264, H.265) or as a plain MPEG-4 part 2 stream, sound as
+//! Pictures are stored as Annex B streams (H.264, H.265) or as a plain MPEG-4 part 2 stream, sound as
 //! ADTS or as raw A-law bytes, so that every player shows a clip as it lies there.
 
 use super::cameras::PictureCoding;
@@ -29,9 +29,44 @@ pub struct PictureStream {
 /// A sentence naming what is not as the generator writes it.
 pub fn split_pictures(coding: PictureCoding, stream: &[u8]) -> Result<PictureStream, String> {
     match coding {
-        PictureCoding::H264 => split_nals(stream, 9, |nal| nal[0] & 0x1f, |kind| kind == 5, avc_configuration),
-        PictureCoding::H265 => split_nals(stream, 35, |nal| nal[0] >> 1 & 0x3f, |kind| (16..24).contains(&kind), hevc_configuration),
+        PictureCoding::H264 => split_nals(stream, avc_kind, avc_configuration),
+        PictureCoding::H265 => split_nals(stream, hevc_kind, hevc_configuration),
         PictureCoding::Mpeg4 => split_mpeg4(stream),
+    }
+}
+
+/// What a NAL unit is to the one who looks for pictures.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NalKind {
+    /// Marks where a picture begins and is not sent.
+    Delimiter,
+    /// Belongs to the picture behind it.
+    Prefix,
+    /// A slice: whether it begins a picture, whether that picture decodes alone.
+    Slice { first: bool, random_access: bool },
+    /// Anything else; belongs to the picture before it.
+    Other,
+}
+
+/// ITU-T H.264 table 7-1; `first_mb_in_slice` is 0 when the slice header begins with a one.
+fn avc_kind(nal: &[u8]) -> NalKind {
+    match nal[0] & 0x1f {
+        kind @ 1..=5 => NalKind::Slice { first: nal.get(1).is_some_and(|b| b & 0x80 != 0), random_access: kind == 5 },
+        6..=8 => NalKind::Prefix,
+        9 => NalKind::Delimiter,
+        _ => NalKind::Other,
+    }
+}
+
+/// ITU-T H.265 table 7-1; the slice header begins with `first_slice_segment_in_pic_flag`.
+fn hevc_kind(nal: &[u8]) -> NalKind {
+    match nal[0] >> 1 & 0x3f {
+        kind @ 0..=31 => {
+            NalKind::Slice { first: nal.get(2).is_some_and(|b| b & 0x80 != 0), random_access: (16..24).contains(&kind) }
+        }
+        32..=34 | 39 => NalKind::Prefix,
+        35 => NalKind::Delimiter,
+        _ => NalKind::Other,
     }
 }
 
@@ -56,29 +91,40 @@ fn nals(stream: &[u8]) -> Vec<&[u8]> {
     starts.iter().zip(ends).map(cut).filter(|nal| !nal.is_empty()).collect()
 }
 
+/// Cuts before the first delimiter, prefix or slice that follows a picture (ITU-T H.264 section 7.4.1.2.3).
 fn split_nals(
     stream: &[u8],
-    delimiter: u8,
-    kind_of: impl Fn(&[u8]) -> u8,
-    is_random_access: impl Fn(u8) -> bool,
+    kind_of: impl Fn(&[u8]) -> NalKind,
     configuration: impl Fn(&[&[u8]]) -> Result<Vec<u8>, String>,
 ) -> Result<PictureStream, String> {
     let all = nals(stream);
-    let mut units: Vec<PictureUnit> = Vec::new();
+    let mut units: Vec<(Vec<&[u8]>, bool)> = Vec::new();
+    let mut has_slice = true;
     for nal in &all {
         let kind = kind_of(nal);
-        if kind == delimiter {
-            units.push(PictureUnit { data: Vec::new(), random_access: false });
-            continue;
+        let begins = match kind {
+            NalKind::Delimiter | NalKind::Prefix => true,
+            NalKind::Slice { first, .. } => first,
+            NalKind::Other => false,
+        };
+        if has_slice && begins {
+            units.push((Vec::new(), false));
+            has_slice = false;
         }
-        let unit = units.last_mut().ok_or("the stream does not begin with an access unit delimiter")?;
-        unit.data.extend_from_slice(&(nal.len() as u32).to_be_bytes());
-        unit.data.extend_from_slice(nal);
-        unit.random_access |= is_random_access(kind);
+        let (unit, is_random_access) = units.last_mut().ok_or("the stream does not begin with a picture")?;
+        if let NalKind::Slice { random_access, .. } = kind {
+            has_slice = true;
+            *is_random_access |= random_access;
+        }
+        // x265enc writes the parameter sets twice in front of the first picture.
+        if kind != NalKind::Delimiter && !unit.contains(nal) {
+            unit.push(nal);
+        }
     }
-    if units.iter().any(|u| u.data.is_empty()) {
-        return Err("an access unit holds no picture".into());
-    }
+    let with_lengths = |nals: Vec<&[u8]>| -> Vec<u8> {
+        nals.iter().flat_map(|nal| (nal.len() as u32).to_be_bytes().into_iter().chain(nal.iter().copied())).collect()
+    };
+    let units = units.into_iter().map(|(nals, random_access)| PictureUnit { data: with_lengths(nals), random_access }).collect();
     Ok(PictureStream { configuration: configuration(&all)?, units })
 }
 
@@ -201,7 +247,7 @@ mod tests {
     ];
 
     #[test]
-    fn access_units_are_cut_at_delimiters_and_lengths_replace_start_codes() {
+    fn access_units_are_cut_and_lengths_replace_start_codes() {
         let split = split_pictures(PictureCoding::H264, H264).unwrap();
         let first = [0, 0, 0, 5, 0x67, 0x64, 0, 0x28, 0xac, 0, 0, 0, 2, 0x68, 0xee, 0, 0, 0, 3, 0x65, 0x88, 0x80];
         assert_eq!(split.units[0], PictureUnit { data: first.to_vec(), random_access: true });
@@ -212,11 +258,22 @@ mod tests {
 
     #[test]
     fn streams_that_lack_something_are_refused_with_its_name() {
-        let no_delimiter = split_pictures(PictureCoding::H264, &H264[6..]).unwrap_err();
-        assert!(no_delimiter.contains("delimiter"), "{no_delimiter}");
-        let no_sps = split_pictures(PictureCoding::H264, &H264[29..]).unwrap_err();
+        let no_sps = split_pictures(PictureCoding::H264, &H264[14..]).unwrap_err();
         assert!(no_sps.contains("SPS"), "{no_sps}");
+        let no_picture = split_pictures(PictureCoding::H264, &[0, 0, 1, 0x0c, 0xff, 0x80]).unwrap_err();
+        assert!(no_picture.contains("begin"), "{no_picture}");
         assert!(split_pictures(PictureCoding::Mpeg4, H264).unwrap_err().contains("VOP"));
+    }
+
+    /// As x265enc writes it: parameter sets, delimiter, the same sets again, IDR (type 20); delimiter, a picture of two slices.
+    #[test]
+    fn doubled_parameter_sets_go_out_once_and_later_slices_stay_with_their_picture() {
+        let sets: &[&[u8]] = &[&[0x40, 1, 0x0c], &[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x78, 0xa0], &[0x44, 1, 0xc1]];
+        let rest: &[&[u8]] = &[&[0x46, 1, 0x50], sets[0], sets[1], sets[2], &[0x28, 1, 0xaf], &[0x46, 1, 0x50], &[2, 1, 0xd0], &[2, 1, 0x50]];
+        let stream: Vec<u8> = sets.iter().chain(rest).flat_map(|nal| [&[0, 0, 0, 1], *nal].concat()).collect();
+        let split = split_pictures(PictureCoding::H265, &stream).unwrap();
+        assert_eq!(split.units.iter().map(|u| (u.data.len(), u.random_access)).collect::<Vec<_>>(), [(7 + 23 + 7 + 7, true), (14, false)]);
+        assert_eq!(split.units[1].data, [0, 0, 0, 3, 2, 1, 0xd0, 0, 0, 0, 3, 2, 1, 0x50]);
     }
 
     #[test]

@@ -170,9 +170,10 @@ impl EncoderDescription {
     pub(crate) fn filled(&self, fill: Fill) -> Result<String, StampError> {
         let lines = self.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let text = lines.collect::<Vec<_>>().join(" ");
+        // Without `normal` the decoder holds pictures back (up to 15) when a stream does not say that it needs no reordering.
         let decode = match fill.codec {
-            VideoCodec::H264 => "h264parse ! avdec_h264 name=decode max-threads=1",
-            VideoCodec::H265 => "h265parse ! avdec_h265 name=decode max-threads=1",
+            VideoCodec::H264 => "h264parse ! avdec_h264 name=decode max-threads=1 std-compliance=normal",
+            VideoCodec::H265 => "h265parse ! avdec_h265 name=decode max-threads=1 std-compliance=normal",
         };
         let filled = text
             .replace("{decode}", decode)
@@ -196,7 +197,8 @@ impl EncoderDescription {
         let text = self.filled(fill)?;
         let mut context = gst::ParseContext::new();
         let element = gst::parse::launch_full(&text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS).map_err(|e| {
-            let missing = context.missing_elements();
+            let no_element = e.kind::<gst::ParseError>() == Some(gst::ParseError::NoSuchElement);
+            let missing = if no_element { context.missing_elements() } else { Vec::new() };
             match missing.is_empty() {
                 true => self.wrong(e.message().to_owned()),
                 false => self.wrong(missing.iter().map(|name| missing_element(name)).collect::<Vec<_>>().join("; ")),
@@ -269,7 +271,7 @@ mod tests {
         let filled = description(text).filled(FILL).expect("all placeholders exist");
         assert_eq!(
             filled,
-            "in ! h264parse ! avdec_h264 name=decode max-threads=1 ! enc bitrate=3000 bps=3000000 gop=120 format={I420,NV12}"
+            "in ! h264parse ! avdec_h264 name=decode max-threads=1 std-compliance=normal ! enc bitrate=3000 bps=3000000 gop=120 format={I420,NV12}"
         );
     }
 

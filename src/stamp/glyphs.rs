@@ -180,7 +180,7 @@ impl Rasteriser {
             let Some(shape) = self.glyphs.shapes.get(&character) else { continue };
             if let Some(outline) = &shape.outline {
                 let scale = px_scale(self.px, self.glyphs.units_per_em);
-                let drawn = self.drawn.entry(character).or_insert_with(|| draw(outline, scale, self.outline_px));
+                let drawn = self.drawn.entry(character).or_insert_with(|| draw(outline, scale, self.px, self.outline_px));
                 copy(drawn, pen, line.baseline as i32, &mut bitmap);
             }
             pen += advance_px(shape, self.px) as i32;
@@ -190,7 +190,7 @@ impl Rasteriser {
 }
 
 /// Rasterises one outline and thickens it by a disc of radius `outline_px`.
-fn draw(outline: &Outline, scale: PxScaleFactor, outline_px: u32) -> Drawn {
+fn draw(outline: &Outline, scale: PxScaleFactor, px: u32, outline_px: u32) -> Drawn {
     let glyph = Glyph { id: GlyphId(0), scale: PxScale::from(1.0), position: point(0.0, 0.0) };
     let outlined = OutlinedGlyph::new(glyph, outline.clone(), scale);
     let bounds = outlined.px_bounds();
@@ -198,9 +198,11 @@ fn draw(outline: &Outline, scale: PxScaleFactor, outline_px: u32) -> Drawn {
     let width = bounds.width() as usize + 2 * edge;
     let height = bounds.height() as usize + 2 * edge;
     let mut fill = vec![0u8; width * height];
+    // For the same reason small characters are drawn a little fuller.
+    let fuller = 1.0 + (24.0 - px as f32).clamp(0.0, 12.0) / 30.0;
     outlined.draw(|x, y, coverage| {
         if let Some(pixel) = fill.get_mut((y as usize + edge) * width + x as usize + edge) {
-            *pixel = (coverage.clamp(0.0, 1.0) * 255.0).round() as u8;
+            *pixel = ((coverage * fuller).clamp(0.0, 1.0) * 255.0).round() as u8;
         }
     });
     let disc = disc(outline_px);
@@ -211,11 +213,13 @@ fn draw(outline: &Outline, scale: PxScaleFactor, outline_px: u32) -> Drawn {
             if coverage == 0 {
                 continue;
             }
+            // Strokes of small characters are thinner than a pixel; their outline must be dark all the same.
+            let strength = (2 * u32::from(coverage)).min(255);
             for &(dx, dy, weight) in &disc {
                 let (tx, ty) = (x as i32 + dx, y as i32 + dy);
                 if (0..width as i32).contains(&tx) && (0..height as i32).contains(&ty) {
                     let pixel = &mut thick[ty as usize * width + tx as usize];
-                    *pixel = (*pixel).max((u32::from(coverage) * weight / 255) as u8);
+                    *pixel = (*pixel).max((strength * weight / 255) as u8);
                 }
             }
         }
@@ -223,14 +227,15 @@ fn draw(outline: &Outline, scale: PxScaleFactor, outline_px: u32) -> Drawn {
     Drawn { left: bounds.min.x as i32 - edge as i32, top: bounds.min.y as i32 - edge as i32, width, fill, outline: thick }
 }
 
-/// Offsets and weights (0 to 255) of a disc with soft rim.
+/// Offsets and weights (0 to 255) of a disc: solid out to six tenths of its radius (at least one pixel), then fading, so that the outline ends softly.
 fn disc(radius: u32) -> Vec<(i32, i32, u32)> {
-    let reach = radius as i32 + 1;
+    let reach = radius as i32;
+    let solid = (0.6 * radius as f32).max(1.0);
     let mut offsets = Vec::new();
     for dy in -reach..=reach {
         for dx in -reach..=reach {
             let distance = ((dx * dx + dy * dy) as f32).sqrt();
-            let weight = (radius as f32 + 0.5 - distance).clamp(0.0, 1.0);
+            let weight = ((radius as f32 + 0.5 - distance) / (radius as f32 + 0.5 - solid)).clamp(0.0, 1.0);
             if weight > 0.0 {
                 offsets.push((dx, dy, (weight * 255.0).round() as u32));
             }

@@ -113,7 +113,7 @@ struct Frame<'a, M> {
 
 impl<'a, M: Fn(&str, u32) -> Extent> Frame<'a, M> {
     fn new(width: u32, height: u32, font_px: u32, measure: &'a M) -> Self {
-        let outline_px = (font_px + 8).div_euclid(16).max(1);
+        let outline_px = ((font_px + 4) / 10).max(1);
         let widest = |characters: &str| {
             let width_of = |c: &char| measure(c.encode_utf8(&mut [0; 4]), font_px).width;
             characters.chars().max_by_key(width_of).unwrap_or('0')

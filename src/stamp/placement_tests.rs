@@ -69,11 +69,17 @@ fn a_label_too_long_for_its_line_is_wrapped_at_a_space_at_full_size() {
 }
 
 #[test]
-fn a_label_without_spaces_is_wrapped_between_characters_but_not_inside_a_number() {
+fn a_label_without_spaces_is_wrapped_between_characters() {
     let long = lines(&["内蒙古自治区阿拉善盟阿拉善左旗巴彦浩特镇额鲁特街道1024号便民服务"]);
     let layout = place(1920, 1080, &long, measure).expect("it fits");
     assert_eq!(layout.font_px, 34);
-    assert_eq!(texts(&layout), ["内蒙古自治区阿拉善盟阿拉善左旗巴彦", "浩特镇额鲁特街道1024号便民服务"]);
+    assert_eq!(texts(&layout), ["内蒙古自治区阿拉善盟阿拉善左旗巴", "彦浩特镇额鲁特街道1024号便民服务"]);
+}
+
+#[test]
+fn a_number_is_not_torn_apart() {
+    let wrapped = wrap("甲1234567890乙", may_break, |t| measure(t, 10).width);
+    assert_eq!(wrapped, ["甲", "1234567890乙"]);
 }
 
 #[test]

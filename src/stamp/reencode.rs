@@ -442,6 +442,10 @@ fn connect(built: &Built, shared: &Arc<Shared>, painter: Painter, keys: KeyClock
     let work = Mutex::new((painter, keys));
     let for_pictures = Arc::clone(shared);
     built.stamp_pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        // Other events pass before the lock is taken: the key frame event comes through here while the lock is held.
+        if info.event().is_some_and(|event| event.type_() != gst::EventType::Caps) {
+            return gst::PadProbeReturn::Ok;
+        }
         let (painter, keys) = &mut *lock(&work);
         match stamp_probe(pad, info, &for_pictures, painter, keys) {
             Ok(reply) => reply,

@@ -23,7 +23,7 @@ pub fn days(total: u64, rate: u64) -> u64 {
 
 /// Judges all storage folders together; folders on one file system count once.
 pub fn retention(folders: &[Folder], rate: u64) -> Finding {
-    let check = both("保存期限(估算)", "retention period (estimate)");
+    let check = both("保存期限（估算）", "retention period (estimate)");
     let mut rooms: Vec<Room> = Vec::new();
     for room in folders.iter().filter_map(|f| f.room) {
         // Two folders on one disk show the same numbers.
@@ -35,7 +35,7 @@ pub fn retention(folders: &[Folder], rate: u64) -> Finding {
     let days = days(total, rate);
     let mbit = rate * 8 / 1_000_000;
     let found = both(
-        format!("全天录像(共 {mbit} Mbit/s)约可存 {days} 天,30 个工作日须按 {DAYS_TO_PLAN} 天备盘"),
+        format!("全天录像（共 {mbit} Mbit/s）约可存 {days} 天，30 个工作日须按 {DAYS_TO_PLAN} 天备盘"),
         format!("around the clock ({mbit} Mbit/s in all) about {days} days fit; 30 working days need disks for {DAYS_TO_PLAN}"),
     );
     if days >= DAYS_TO_PLAN {

@@ -88,11 +88,11 @@ fn unescape(point: &str) -> String {
 /// What recordings may expect of a file system.
 fn judge_file_system(kind: &str) -> Option<(Standing, &'static str, &'static str)> {
     match kind {
-        "tmpfs" | "ramfs" => Some((Standing::Wrong, "内存盘,断电即失", "kept in memory, gone with the power")),
-        "overlay" | "aufs" => Some((Standing::Warn, "容器内部的盘,容器删除即失", "inside a container, gone with it")),
+        "tmpfs" | "ramfs" => Some((Standing::Wrong, "内存盘，断电即失", "kept in memory, gone with the power")),
+        "overlay" | "aufs" => Some((Standing::Warn, "容器内部的盘，容器删除即失", "inside a container, gone with it")),
         "vfat" | "msdos" | "exfat" => Some((Standing::Wrong, "断电易损坏的文件系统", "a file system that power cuts damage")),
         "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "fuse.sshfs" | "ceph" | "fuse.glusterfs" => {
-            Some((Standing::Warn, "网络盘,断网即停录", "a network disk, recording stops with the network"))
+            Some((Standing::Warn, "网络盘，断网即停录", "a network disk, recording stops with the network"))
         }
         _ => None,
     }
@@ -123,9 +123,9 @@ pub fn storage(folder: &Folder, rate: u64) -> Finding {
             "storage",
             Standing::Wrong,
             check,
-            both(format!("剩余空间不足({size})"), format!("hardly any space left ({size})")),
+            both(format!("剩余空间不足（{size}）"), format!("hardly any space left ({size})")),
             both(
-                "请加盘或换到更大的盘;录像不会被自动删除",
+                "请加盘或换到更大的盘；录像不会被自动删除",
                 "add a disk or take a larger one; footage is never deleted for space",
             ),
         );
@@ -144,7 +144,7 @@ pub fn storage(folder: &Folder, rate: u64) -> Finding {
             "storage",
             Standing::Warn,
             check,
-            both(format!("剩余空间不够录一天({size})"), format!("less than a day's recording is left ({size})")),
+            both(format!("剩余空间不够录一天（{size}）"), format!("less than a day's recording is left ({size})")),
             both("请加盘", "add a disk"),
         );
     }
@@ -153,15 +153,15 @@ pub fn storage(folder: &Folder, rate: u64) -> Finding {
             "storage",
             Standing::Warn,
             check,
-            both(format!("与系统在同一块盘上({size})"), format!("on the system's own disk ({size})")),
+            both(format!("与系统在同一块盘上（{size}）"), format!("on the system's own disk ({size})")),
             both(
-                "录满会拖垮系统;正式使用请给录像单独的盘",
+                "录满会拖垮系统；正式使用请给录像单独的盘",
                 "a full one takes the system down; give recordings a disk of their own",
             ),
         );
     }
-    let made = if folder.path == folder.nearest { both("", "") } else { both(",启动时建立", ", made at the start") };
-    Finding::ok("storage", check, both(format!("可写,{size}{}", made.zh), format!("writable, {size}{}", made.en)))
+    let made = if folder.path == folder.nearest { both("", "") } else { both("，启动时建立", ", made at the start") };
+    Finding::ok("storage", check, both(format!("可写，{size}{}", made.zh), format!("writable, {size}{}", made.en)))
 }
 
 /// Judges the catalogue's folder: sled needs locks and memory maps, which network disks do not give.
@@ -179,7 +179,7 @@ pub fn catalogue(folder: &Folder) -> Finding {
             both(format!("{zh}({kind})"), format!("{en} ({kind})")),
             both("请在 [recording] catalogue 指明本机盘上的目录", "name a folder on a local disk in [recording] catalogue"),
         ),
-        None => Finding::ok("catalogue", check, both(format!("可写,{kind}"), format!("writable, {kind}"))),
+        None => Finding::ok("catalogue", check, both(format!("可写，{kind}"), format!("writable, {kind}"))),
     }
 }
 
@@ -190,7 +190,7 @@ fn unusable(id: &'static str, check: crate::observe::state::Bilingual, folder: &
             id,
             Standing::Wrong,
             check,
-            both(format!("{nearest} 是文件,不是目录"), format!("{nearest} is a file, not a folder")),
+            both(format!("{nearest} 是文件，不是目录"), format!("{nearest} is a file, not a folder")),
             both("请在 hall.toml 中换一个路径", "name another path in hall.toml"),
         ));
     }
@@ -201,7 +201,7 @@ fn unusable(id: &'static str, check: crate::observe::state::Bilingual, folder: &
         check,
         both(format!("不能写入 {nearest}:{why}"), format!("cannot write in {nearest}: {why}")),
         both(
-            format!("请检查挂载与权限,例如 install -d -o jiancha {}", folder.path.display()),
+            format!("请检查挂载与权限，例如 install -d -o jiancha {}", folder.path.display()),
             format!("look at mount and rights, for example install -d -o jiancha {}", folder.path.display()),
         ),
     ))

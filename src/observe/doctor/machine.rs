@@ -13,7 +13,7 @@ pub fn clock(clock: KernelClock) -> Finding {
         return Finding::ok(
             "clock",
             check,
-            both(format!("已同步,误差不超过 {error} ms"), format!("synchronised, error at most {error} ms")),
+            both(format!("已同步，误差不超过 {error} ms"), format!("synchronised, error at most {error} ms")),
         );
     }
     let (zh, en) = match clock.unsynchronised {
@@ -24,9 +24,11 @@ pub fn clock(clock: KernelClock) -> Finding {
         "clock",
         Standing::Wrong,
         check,
-        both(format!("{zh},误差可达 {error} ms"), format!("{en}, error up to {error} ms")),
+        both(format!("{zh}，误差可达 {error} ms"), format!("{en}, error up to {error} ms")),
         both(
-            format!("安装并配置对时:apt-get install chrony,chrony.conf 中保留 rtcsync;误差须在 {CLOCK_ERROR_LIMIT_MS} ms 以内"),
+            format!(
+                "安装并配置对时：apt-get install chrony，chrony.conf 中保留 rtcsync；误差须在 {CLOCK_ERROR_LIMIT_MS} ms 以内"
+            ),
             format!(
                 "keep the clock right: apt-get install chrony, with rtcsync in chrony.conf; at most {CLOCK_ERROR_LIMIT_MS} ms are allowed"
             ),
@@ -85,16 +87,16 @@ pub fn ntp(source: &TimeSource) -> Finding {
     match source {
         TimeSource::Follows(server) => Finding::ok("ntp", check, both(format!("跟随 {server}"), format!("follows {server}"))),
         TimeSource::FollowsNothing(program) => warn(
-            both(format!("{program} 在运行,但没有跟随任何时间服务器"), format!("{program} runs but follows no server")),
+            both(format!("{program} 在运行，但没有跟随任何时间服务器"), format!("{program} runs but follows no server")),
             both(
                 "在其配置中写入政务外网的时间服务器",
                 "name the time server of the e-government extranet in its configuration",
             ),
         ),
         TimeSource::NoProgram => warn(
-            both("没有 chrony,也没有 systemd-timesyncd 在运行", "neither chrony nor systemd-timesyncd runs"),
+            both("没有 chrony，也没有 systemd-timesyncd 在运行", "neither chrony nor systemd-timesyncd runs"),
             both(
-                "执行 apt-get install chrony,并写入政务外网的时间服务器",
+                "执行 apt-get install chrony，并写入政务外网的时间服务器",
                 "run apt-get install chrony and name the time server of the e-government extranet",
             ),
         ),
@@ -120,15 +122,15 @@ pub fn open_files(limit: Option<u64>, cameras: usize) -> Finding {
     match limit {
         Some(limit) if limit >= need => {
             let limit = if limit == u64::MAX { "∞".to_owned() } else { limit.to_string() };
-            Finding::ok("open-files", check, both(format!("{limit},约需 {need}"), format!("{limit}, about {need} needed")))
+            Finding::ok("open-files", check, both(format!("{limit}，约需 {need}"), format!("{limit}, about {need} needed")))
         }
         Some(limit) => Finding::bad(
             "open-files",
             Standing::Wrong,
             check,
-            both(format!("{limit},约需 {need}"), format!("{limit}, about {need} needed")),
+            both(format!("{limit}，约需 {need}"), format!("{limit}, about {need} needed")),
             both(
-                format!("在服务单元中写 LimitNOFILE={},或执行 ulimit -n {}", need.max(4096), need.max(4096)),
+                format!("在服务单元中写 LimitNOFILE={}，或执行 ulimit -n {}", need.max(4096), need.max(4096)),
                 format!("write LimitNOFILE={} in the service unit, or run ulimit -n {}", need.max(4096), need.max(4096)),
             ),
         ),

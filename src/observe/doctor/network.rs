@@ -30,14 +30,14 @@ pub fn viewer(listen: SocketAddr, tried: io::Result<()>) -> Finding {
             Standing::Warn,
             both("端口已被占用", "the port is taken"),
             both(
-                format!("若录像机正在运行则正常;否则用 ss -ltnp | grep {} 查看,或改 [viewer] listen", listen.port()),
+                format!("若录像机正在运行则正常；否则用 ss -ltnp | grep {} 查看，或改 [viewer] listen", listen.port()),
                 format!("fine when the recorder runs; else see ss -ltnp | grep {}, or change [viewer] listen", listen.port()),
             ),
         ),
         io::ErrorKind::AddrNotAvailable => (
             Standing::Wrong,
             both("本机没有这个地址", "this machine has no such address"),
-            both("请改 [viewer] listen,例如 127.0.0.1:8080", "change [viewer] listen, for example 127.0.0.1:8080"),
+            both("请改 [viewer] listen，例如 127.0.0.1:8080", "change [viewer] listen, for example 127.0.0.1:8080"),
         ),
         io::ErrorKind::PermissionDenied => (
             Standing::Wrong,
@@ -76,9 +76,9 @@ pub fn camera(camera: &Camera, tried: &Result<(), String>) -> Finding {
             "camera",
             Standing::Wrong,
             check,
-            both(format!("{url} 连不上:{why}"), format!("{url} cannot be reached: {why}")),
+            both(format!("{url} 连不上：{why}"), format!("{url} cannot be reached: {why}")),
             both(
-                "请检查地址、端口、供电、网线与防火墙;演示用的模拟摄像机由 jiancha simulate 提供",
+                "请检查地址、端口、供电、网线与防火墙；演示用的模拟摄像机由 jiancha simulate 提供",
                 "look at address, port, power, cable and firewall; the demo's cameras are served by jiancha simulate",
             ),
         ),

@@ -17,21 +17,19 @@ struct Package {
 }
 
 /// The elements of the built-in pipelines, by the Debian package that brings them.
-const PACKAGES: [Package; 6] = [
-    Package { name: "libgstreamer1.0-0", elements: &["queue", "capsfilter", "fakesink"], recording: true },
-    Package {
-        name: "gstreamer1.0-plugins-base",
-        elements: &["appsrc", "appsink", "videoconvert", "videoscale", "audioconvert", "audioresample"],
-        recording: true,
-    },
+const PACKAGES: [Package; 8] = [
+    Package { name: "libgstreamer1.0-0", elements: &["capsfilter", "identity"], recording: true },
+    Package { name: "gstreamer1.0-plugins-base", elements: &["appsrc", "appsink", "videoconvert"], recording: true },
     Package { name: "gstreamer1.0-plugins-bad", elements: &["h264parse", "h265parse"], recording: true },
     Package { name: "gstreamer1.0-plugins-ugly", elements: &["x264enc"], recording: true },
     Package { name: "gstreamer1.0-libav", elements: &["avdec_h264", "avdec_h265"], recording: true },
+    Package { name: "gstreamer1.0-plugins-good", elements: &["capssetter"], recording: true },
     Package {
         name: "gstreamer1.0-plugins-good",
-        elements: &["rtph264pay", "rtph265pay", "rtppcmapay", "rtpmp4gpay"],
+        elements: &["rtph264pay", "rtph265pay", "rtpmp4vpay", "rtppcmapay", "rtpmp4gpay"],
         recording: false,
     },
+    Package { name: "gstreamer1.0-plugins-bad", elements: &["x265enc"], recording: false },
 ];
 
 /// Elements of every package, judged by `is_there`.
@@ -43,7 +41,7 @@ pub fn elements(is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
             let check = both(format!("GStreamer {}", package.name), format!("GStreamer {}", package.name));
             if missing.is_empty() {
                 let list = package.elements.join(" ");
-                return Finding::ok("gstreamer", check, both(format!("{list} 齐全"), format!("{list} are there")));
+                return Finding::ok("gstreamer", check, both(format!("{list} 齐全"), format!("{list} all there")));
             }
             let list = missing.join(" ");
             let (standing, zh, en) = match package.recording {
@@ -54,9 +52,9 @@ pub fn elements(is_there: impl Fn(&str) -> bool) -> Vec<Finding> {
                 "gstreamer",
                 standing,
                 check,
-                both(format!("缺 {list}({zh})"), format!("{list} missing ({en})")),
+                both(format!("缺 {list}（{zh}）"), format!("{list} missing ({en})")),
                 both(
-                    format!("执行 apt-get install {},再运行一次", package.name),
+                    format!("执行 apt-get install {}，再运行一次", package.name),
                     format!("run apt-get install {}, then this again", package.name),
                 ),
             )
@@ -91,15 +89,15 @@ pub fn encoders(wanted: &str, trials: &[Trial]) -> Vec<Finding> {
     let check = both("叠加编码器", "encoder for the stamp");
     let list = if working.is_empty() { "-".to_owned() } else { working.join(" ") };
     let mut findings = vec![if usable {
-        Finding::ok("encoder", check, both(format!("要求 {wanted},可用 {list}"), format!("wanted {wanted}, working: {list}")))
+        Finding::ok("encoder", check, both(format!("要求 {wanted}，可用 {list}"), format!("wanted {wanted}, working: {list}")))
     } else {
         Finding::bad(
             "encoder",
             Standing::Wrong,
             check,
-            both(format!("要求 {wanted},可用 {list}"), format!("wanted {wanted}, working: {list}")),
+            both(format!("要求 {wanted}，可用 {list}"), format!("wanted {wanted}, working: {list}")),
             both(
-                "把 [stamp] encoder 改为 \"auto\";至少安装 gstreamer1.0-plugins-ugly(x264)",
+                "把 [stamp] encoder 改为 \"auto\"；至少安装 gstreamer1.0-plugins-ugly（x264）",
                 "set [stamp] encoder to \"auto\"; install at least gstreamer1.0-plugins-ugly (x264)",
             ),
         )
@@ -193,7 +191,7 @@ pub fn font_has(path: &Path, text: &str) -> Result<(), String> {
 pub fn font(path: Option<&Path>, tried: Result<(), String>) -> Finding {
     let check = both("叠加字体", "font for the stamp");
     let mend = both(
-        "执行 apt-get install fonts-noto-cjk,或在 [stamp] font 指明字体文件",
+        "执行 apt-get install fonts-noto-cjk，或在 [stamp] font 指明字体文件",
         "run apt-get install fonts-noto-cjk, or name a font file in [stamp] font",
     );
     match (path, tried) {

@@ -170,7 +170,7 @@ impl<'a> Brush<'a> {
 
     /// A limb: a thick line with round ends.
     pub fn limb(&mut self, from: (f32, f32), to: (f32, f32), thickness: f32, colour: Colour) {
-        let steps = ((to.0 - from.0).hypot(to.1 - from.1) / (thickness / 4.0)).ceil().max(1.0) as i32;
+        let steps = ((to.0 - from.0).hypot(to.1 - from.1) / (thickness / 24.0)).ceil().max(1.0) as i32;
         for step in 0..=steps {
             let part = step as f32 / steps as f32;
             let (x, y) = (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part);

@@ -39,8 +39,7 @@ pub fn room(brush: &mut Brush, left: f32, right: f32, palette: &Palette, floor_f
     brush.rect(left, floor_from - 14.0, right - left, 14.0, palette.panel.mixed(black, 0.3));
     let floor = Colour::rgb(0xc9c2b6);
     brush.rect(left, floor_from, right - left, 1080.0 - floor_from, floor);
-    for (row, y) in [0.12f32, 0.34, 0.66].into_iter().enumerate() {
-        let _ = row;
+    for y in [0.12f32, 0.34, 0.66] {
         brush.rect(left, floor_from + (1080.0 - floor_from) * y, right - left, 4.0, floor.mixed(black, 0.12));
     }
 }

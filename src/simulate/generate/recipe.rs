@@ -102,13 +102,13 @@ impl Recipe {
 fn picture_encoder(coding: PictureCoding, gop: u32) -> String {
     match coding {
         PictureCoding::H264 => format!(
-            "x264enc aud=true byte-stream=true bframes=0 ref=1 key-int-max={gop} rc-lookahead=0 pass=qual quantizer=24 bitrate=3000 \
+            "x264enc aud=false byte-stream=true bframes=0 ref=1 key-int-max={gop} rc-lookahead=0 pass=qual quantizer=20 bitrate=3000 \
              speed-preset=veryfast threads=2 option-string=scenecut=0:min-keyint={gop}:open-gop=0 \
              ! video/x-h264,profile=high,stream-format=byte-stream,alignment=au"
         ),
         PictureCoding::H265 => format!(
-            "x265enc speed-preset=superfast key-int-max={gop} qp=28 \
-             option-string=bframes=0:scenecut=0:min-keyint={gop}:open-gop=0:ref=1:aud=1:repeat-headers=1:info=0 \
+            "x265enc speed-preset=superfast key-int-max={gop} qp=26 \
+             option-string=bframes=0:scenecut=0:min-keyint={gop}:open-gop=0:ref=1:repeat-headers=1:info=0 \
              ! video/x-h265,profile=main,stream-format=byte-stream,alignment=au"
         ),
         PictureCoding::Mpeg4 => format!("avenc_mpeg4 bitrate=2000000 gop-size={gop} max-bframes=0 ! video/mpeg,mpegversion=4"),

@@ -1,0 +1,111 @@
+//! The control socket: how `jiancha` commands ask a running recorder, which alone has the catalogue open.
+//!
+//! A Unix socket in the catalogue's folder, open to the recorder's own user (mode 0600). One JSON line asks, one answers.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixListener;
+
+use crate::catalogue::Catalogue;
+use crate::catalogue::timeline::Timeline;
+use crate::hall::CameraId;
+use crate::time::{Clock, Span};
+
+/// Longest question.
+const LONGEST_QUESTION: u64 = 16 * 1024;
+
+/// What can be asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Question {
+    /// The timeline of a camera.
+    Timeline {
+        /// Which camera.
+        camera: CameraId,
+        /// Over which span.
+        span: Span,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// To [`Question::Timeline`].
+    Timeline(Timeline),
+    /// The question could not be answered.
+    Refused(String),
+}
+
+/// Where the socket of a catalogue lies.
+pub fn socket_path(catalogue: &Path) -> PathBuf {
+    catalogue.join("control.sock")
+}
+
+/// Asks the recorder that has `catalogue` open; `None` when no recorder listens there.
+///
+/// # Errors
+/// A sentence when the recorder listens but does not answer.
+pub fn ask(catalogue: &Path, question: &Question) -> Result<Option<Answer>, String> {
+    let path = socket_path(catalogue);
+    let Ok(mut stream) = UnixStream::connect(&path) else { return Ok(None) };
+    let fail = |e: std::io::Error| format!("ask the running recorder through {}: {e}", path.display());
+    stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(fail)?;
+    let mut line = serde_json::to_vec(question).map_err(|e| e.to_string())?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(fail)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).map_err(fail)?;
+    serde_json::from_str(&answer).map(Some).map_err(|e| format!("the running recorder's answer is not readable: {e}"))
+}
+
+/// Listens beside `catalogue`; a socket left by a killed recorder is replaced (the catalogue's lock says that none is running).
+///
+/// # Errors
+/// The system's error when the socket cannot be made.
+pub fn listen(catalogue: &Path) -> std::io::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = socket_path(catalogue);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers questions for as long as the task lives.
+pub async fn serve(listener: UnixListener, catalogue: Catalogue, clock: Arc<dyn Clock>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let (catalogue, clock) = (catalogue.clone(), clock.clone());
+        tokio::spawn(async move {
+            let (read, mut write) = stream.split();
+            let mut line = String::new();
+            if tokio::io::BufReader::new(read.take(LONGEST_QUESTION)).read_line(&mut line).await.is_err() {
+                return;
+            }
+            let answer = tokio::task::spawn_blocking(move || answer(&line, &catalogue, &*clock)).await;
+            let answer = answer.unwrap_or_else(|e| Answer::Refused(e.to_string()));
+            let mut text = serde_json::to_vec(&answer).unwrap_or_default();
+            text.push(b'\n');
+            let _ = write.write_all(&text).await;
+        });
+    }
+}
+
+fn answer(line: &str, catalogue: &Catalogue, clock: &dyn Clock) -> Answer {
+    match serde_json::from_str(line) {
+        Ok(Question::Timeline { camera, span }) => match catalogue.timeline(&camera, span, clock.wall()) {
+            Ok(timeline) => Answer::Timeline(timeline),
+            Err(e) => Answer::Refused(e.to_string()),
+        },
+        Err(e) => Answer::Refused(format!("not a question this recorder knows: {e}")),
+    }
+}

@@ -1,0 +1,15 @@
+//! The recorder as a whole: the one place that knows every module.
+//!
+//! [`Recorder::start`] checks everything that can be checked before the first camera is asked, so that a wrong disk or a taken
+//! port leaves nothing half-started. Then one task per camera ([`camera`]), one thread per storage root, the reconciler
+//! ([`watch`]) and the viewer run until [`Recorder::stop`], which seals and syncs every file.
+
+mod camera;
+pub mod control;
+mod resume;
+mod run;
+mod start;
+mod watch;
+
+pub use run::{Run, RunError, RunSettings, name as run_name};
+pub use start::{Recorder, StartError, run_settings};

@@ -1,0 +1,296 @@
+//! One run of one camera: from received units to files and live viewers, with or without the stamp.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::catalogue::GapCause;
+use crate::hall::{CameraId, StampSettings};
+use crate::live::LiveChannel;
+use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat};
+use crate::observe::meter::Meter;
+use crate::segment::disk::Disk;
+use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
+use crate::source::SessionEnd;
+use crate::stamp::encoders::EncoderDescription;
+use crate::stamp::reencode::Reencoder;
+use crate::stamp::{StampError, Stamped};
+use crate::time::WallTime;
+
+/// Pictures that may wait in the stamper before the run is handed over to pass-through: about two seconds.
+const SOFT_STAMP_BACKLOG: usize = 50;
+/// Sound kept while the stamper has not given its first picture: half a minute of 20 ms frames.
+const MOST_EARLY_SOUND: usize = 1500;
+
+/// A stamper that has not emptied itself after this long is given up; what came out is kept.
+const LONGEST_DRAIN: Duration = Duration::from_secs(40);
+
+/// What every run of a camera shares.
+#[derive(Clone)]
+pub struct RunSettings {
+    /// Which camera.
+    pub camera: CameraId,
+    /// Goes into every file.
+    pub subject: Subject,
+    /// Where to cut.
+    pub cut: CutSettings,
+    /// The two lines of the label.
+    pub label: [String; 2],
+    /// How the stamp is made.
+    pub stamp: StampSettings,
+    /// Where files go.
+    pub disk: Arc<Disk>,
+    /// Where viewers look.
+    pub live: Arc<LiveChannel>,
+    /// Where measurements go.
+    pub meter: Arc<Meter>,
+}
+
+/// A run that takes units.
+pub struct Run {
+    stamper: Option<Reencoder>,
+    tail: Arc<Tail>,
+}
+
+/// The part of a run behind the stamper: fed from the session's task and from the stamper's thread.
+struct Tail {
+    settings: RunSettings,
+    run: String,
+    audio: Option<crate::media::AudioFormat>,
+    inner: Mutex<TailInner>,
+    /// Told when the stamper has given its last.
+    empty: Condvar,
+}
+
+struct TailInner {
+    writer: Option<SegmentWriter>,
+    format: Option<StreamFormat>,
+    early_sound: Vec<AudioUnit>,
+    /// Why the run cannot go on, once that is known.
+    broken: Option<SessionEnd>,
+    /// False once a newer run speaks for the camera.
+    live: bool,
+    commands: Vec<WriteCommand>,
+    /// True once the stamper has given its last.
+    drained: bool,
+}
+
+/// Why a run cannot go on.
+#[derive(Debug)]
+pub enum RunError {
+    /// The session is of no use any more: the disk refuses.
+    End(SessionEnd),
+    /// The stamper lags or died; recording should go on without it from the next random access point.
+    Stamp(GapCause, String),
+}
+
+impl Run {
+    /// Starts the run `name` for what a session delivers. With an encoder the pictures are stamped, without they pass through.
+    ///
+    /// # Errors
+    /// [`StampError`] when the stamper cannot be started.
+    pub fn start(
+        settings: RunSettings,
+        name: String,
+        format: &StreamFormat,
+        encoder: Option<&EncoderDescription>,
+    ) -> Result<Self, StampError> {
+        let tail = Arc::new(Tail {
+            audio: format.audio.clone(),
+            run: name,
+            inner: Mutex::new(TailInner {
+                writer: None,
+                format: None,
+                early_sound: Vec::new(),
+                broken: None,
+                live: true,
+                commands: Vec::new(),
+                drained: false,
+            }),
+            empty: Condvar::new(),
+            settings,
+        });
+        let Some(encoder) = encoder else {
+            tail.begin(format.video.clone(), false);
+            return Ok(Self { stamper: None, tail });
+        };
+        let behind = tail.clone();
+        let settings = &tail.settings;
+        let stamper = Reencoder::start(&format.video, &settings.label, &settings.stamp, encoder, move |stamped| {
+            behind.take_stamped(stamped)
+        })?;
+        Ok(Self { stamper: Some(stamper), tail })
+    }
+
+    /// True when this run's pictures carry the stamp.
+    pub fn stamps(&self) -> bool {
+        self.stamper.is_some()
+    }
+
+    /// Takes one unit.
+    ///
+    /// # Errors
+    /// [`RunError`] when the run cannot take it.
+    pub fn push(&mut self, unit: AccessUnit) -> Result<(), RunError> {
+        if let Some(end) = self.tail.broken() {
+            return Err(end);
+        }
+        match (&mut self.stamper, unit) {
+            (Some(stamper), AccessUnit::Video(video)) => {
+                stamper.push(video).map_err(|e| RunError::Stamp(cause_of(&e), e.to_string()))?;
+            }
+            (_, unit) => self.tail.take(unit),
+        }
+        Ok(())
+    }
+
+    /// True when the stamper has fallen so far behind that the next random access point should be recorded without it.
+    pub fn lags(&self) -> bool {
+        self.stamper.as_ref().is_some_and(|s| s.queued() > SOFT_STAMP_BACKLOG)
+    }
+
+    /// Waits for room in the stamper, then takes the unit: for replay, where nothing may depend on how fast the machine is.
+    ///
+    /// # Errors
+    /// [`RunError`] when the run cannot take it.
+    pub fn push_waiting(&mut self, unit: AccessUnit) -> Result<(), RunError> {
+        if let Some(end) = self.tail.broken() {
+            return Err(end);
+        }
+        match (&mut self.stamper, unit) {
+            (Some(stamper), AccessUnit::Video(video)) => {
+                stamper.push_blocking(video).map_err(|e| RunError::Stamp(cause_of(&e), e.to_string()))?;
+            }
+            (_, unit) => self.tail.take(unit),
+        }
+        Ok(())
+    }
+
+    /// A newer run speaks for the camera: what still comes out of this one goes to its files only.
+    pub fn step_aside(&self) {
+        self.tail.lock().live = false;
+    }
+
+    /// Ends the run: everything in hand is stamped, written and sealed. Blocks until the stamper is empty.
+    pub fn finish(self) {
+        if let Some(stamper) = self.stamper {
+            stamper.finish();
+            self.tail.wait_until_drained();
+        }
+        self.tail.finish();
+    }
+}
+
+fn cause_of(e: &StampError) -> GapCause {
+    match e {
+        StampError::Lagging { .. } => GapCause::Overload,
+        _ => GapCause::StampFailed,
+    }
+}
+
+impl Tail {
+    fn lock(&self) -> std::sync::MutexGuard<'_, TailInner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broken(&self) -> Option<RunError> {
+        let end = self.lock().broken.clone()?;
+        Some(match end.cause {
+            GapCause::StampFailed => RunError::Stamp(end.cause, end.detail),
+            _ => RunError::End(end),
+        })
+    }
+
+    /// Opens the writer: `video` is what will be stored.
+    fn begin(&self, video: VideoFormat, stamped: bool) {
+        let format = StreamFormat { video, audio: self.audio.clone() };
+        let settings = &self.settings;
+        let mut inner = self.lock();
+        if inner.live {
+            settings.live.publish_format(&format);
+        }
+        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
+        let mut commands = std::mem::take(&mut inner.commands);
+        for unit in std::mem::take(&mut inner.early_sound) {
+            writer.push(AccessUnit::Audio(unit), &mut commands);
+        }
+        inner.commands = commands;
+        inner.writer = Some(writer);
+        inner.format = Some(format);
+    }
+
+    fn take_stamped(&self, stamped: Stamped) {
+        match stamped {
+            // A format that changes inside a run cannot be written into its files: the run ends and another begins.
+            Stamped::Format(video) if self.lock().format.is_none() => self.begin(video, true),
+            Stamped::Format(video) => {
+                if self.lock().format.as_ref().is_some_and(|f| f.video != video) {
+                    self.break_with(GapCause::StampFailed, format!("the encoder changed its format to {video:?}"));
+                }
+            }
+            Stamped::Unit(unit) => self.take(AccessUnit::Video(unit)),
+            Stamped::Failed(reason) => {
+                self.break_with(GapCause::StampFailed, reason);
+                self.drained();
+            }
+            Stamped::Finished => self.drained(),
+        }
+    }
+
+    fn drained(&self) {
+        self.lock().drained = true;
+        self.empty.notify_all();
+    }
+
+    fn wait_until_drained(&self) {
+        let waited = self.empty.wait_timeout_while(self.lock(), LONGEST_DRAIN, |inner| !inner.drained);
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if !inner.drained {
+            tracing::error!(run = self.run, "the stamper does not empty itself; what it still holds is lost");
+        }
+    }
+
+    fn break_with(&self, cause: GapCause, detail: String) {
+        self.lock().broken.get_or_insert(SessionEnd { cause, detail });
+    }
+
+    fn take(&self, unit: AccessUnit) {
+        let mut inner = self.lock();
+        if inner.live && inner.writer.is_some() {
+            self.settings.live.publish(&unit);
+        }
+        let mut commands = std::mem::take(&mut inner.commands);
+        if let Some(writer) = &mut inner.writer {
+            writer.push(unit, &mut commands);
+        } else if let AccessUnit::Audio(unit) = unit
+            && inner.early_sound.len() < MOST_EARLY_SOUND
+        {
+            inner.early_sound.push(unit);
+        }
+        self.carry_out(&mut inner, &mut commands);
+        inner.commands = commands;
+    }
+
+    fn carry_out(&self, inner: &mut TailInner, commands: &mut Vec<WriteCommand>) {
+        for command in commands.drain(..) {
+            if inner.broken.as_ref().is_some_and(|b| b.cause == GapCause::Disk) {
+                continue;
+            }
+            if let Err(e) = self.settings.disk.write(&self.settings.camera, &self.run, command) {
+                inner.broken.get_or_insert(SessionEnd { cause: GapCause::Disk, detail: e.to_string() });
+            }
+        }
+    }
+
+    fn finish(&self) {
+        let mut inner = self.lock();
+        let Some(writer) = inner.writer.take() else { return };
+        let mut commands = std::mem::take(&mut inner.commands);
+        writer.finish(&mut commands);
+        self.carry_out(&mut inner, &mut commands);
+    }
+}
+
+/// Name of a run of `camera` that begins at `start`: unique on one recorder unless its clock is set back to the very millisecond.
+pub fn name(camera: &CameraId, start: WallTime) -> String {
+    format!("{camera}-{}", start.beijing().format("%Y%m%dT%H%M%S%.3f"))
+}

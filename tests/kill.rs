@@ -1,0 +1,86 @@
+//! kill -9 of the recorder at random moments: at most the open part of each camera is lost, the rest plays, and the timeline shows
+//! the break with its cause.
+
+mod world;
+
+use std::time::Duration;
+
+use jiancha::segment::reader;
+use jiancha::time::WallTime;
+use rand::{Rng, SeedableRng};
+use world::{TestCamera, World, time};
+
+const CAMERAS: [TestCamera; 2] = [
+    TestCamera { id: "C1", source: "h264-alaw", stamp: "reencode" },
+    TestCamera { id: "C2", source: "h265-aac", stamp: "camera" },
+];
+/// One part (1 s), what the stamper holds, and the time the signal takes.
+const MOST_LOST_MICROS: i64 = 2_000_000;
+
+fn kills(n: usize, seed: u64) {
+    println!("seed {seed}");
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    let mut world = World::new(&CAMERAS);
+    let mut worst = 0;
+    for kill in 0..n {
+        world.start_recorder();
+        world.wait_until_recording(Duration::from_secs(40));
+        std::thread::sleep(Duration::from_millis(random.random_range(1000..6000)));
+        let killed_at = WallTime::from(std::time::SystemTime::now());
+        world.recorder().kill();
+
+        for camera in &CAMERAS {
+            let last = world.files(camera.id).pop().unwrap();
+            let on_disk = reader::index(&last).unwrap();
+            let to = on_disk.parts.last().unwrap().to();
+            let lost = killed_at.micros_since(to);
+            worst = worst.max(lost);
+            assert!(lost <= MOST_LOST_MICROS, "kill {kill}: {} lost {lost} µs", camera.id);
+        }
+    }
+    // The last start mends the last file and knows every break.
+    world.start_recorder();
+    world.wait_until_recording(Duration::from_secs(40));
+    std::thread::sleep(Duration::from_secs(6));
+    for (n_camera, camera) in CAMERAS.iter().enumerate() {
+        let timeline = world.timeline(&format!("{:02}", n_camera + 1));
+        let gaps = timeline["gaps"].as_array().unwrap();
+        let restarts: Vec<_> = gaps.iter().filter(|g| g["cause"] == "recorder-restart").collect();
+        assert_eq!(restarts.len(), n, "{}: {timeline:#}", camera.id);
+        for gap in restarts {
+            // A break: what was lost, plus the time the recorder was away and the camera's first key frame.
+            let length = time(&gap["to"]).micros_since(time(&gap["from"]));
+            assert!((0..30_000_000).contains(&length), "{gap}");
+        }
+    }
+    assert_eq!(world.recorder().stop(), 0);
+    for camera in &CAMERAS {
+        for file in world.files(camera.id) {
+            assert!(reader::index(&file).unwrap().seal.is_some(), "{} is sealed", file.display());
+            let decoded = std::process::Command::new("ffmpeg")
+                .args(["-v", "error", "-xerror", "-i"])
+                .arg(&file)
+                .args(["-f", "null", "-"])
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&decoded.stderr).into_owned();
+            assert!(decoded.status.success() && said.is_empty(), "{}: {said}", file.display());
+        }
+    }
+    println!("{n} kills, at most {:.2} s lost", WallTime::from_micros(worst).as_micros() as f64 / 1e6);
+}
+
+#[test]
+fn at_most_the_open_part_is_lost_in_five_kills() {
+    kills(5, std::process::id().into());
+}
+
+/// Twenty kills: part of `make prove`.
+#[test]
+fn prove_at_most_the_open_part_is_lost_in_twenty_kills() {
+    if std::env::var_os("JIANCHA_PROVE").is_none() {
+        println!("not run: a long proof, run by `make prove`");
+        return;
+    }
+    kills(20, 20);
+}

@@ -1,0 +1,174 @@
+/** What the server says, as its JSON has it. Times are RFC 3339 strings with the Beijing offset. */
+
+export type Rfc3339 = string
+
+export interface Bilingual {
+  zh: string
+  en: string
+}
+
+export interface User {
+  name: string
+  role: string
+}
+
+export interface HallZone {
+  id: string
+  type: string
+  name: string | null
+  all_day: boolean
+}
+
+export interface HallWindow {
+  id: string
+  name: string | null
+  zone: string
+  camera: string
+  sound_camera: string | null
+  faces: string | null
+}
+
+export type CameraKind = 'fixed' | 'ptz'
+export type StampMode = 'reencode' | 'camera'
+
+export interface HallCamera {
+  id: string
+  name: string | null
+  kind: CameraKind
+  zone: string
+  stamp: StampMode
+  label: string[]
+  windows: string[]
+}
+
+export interface Hall {
+  name: string
+  division: string
+  profile: string
+  version: string
+  zones: HallZone[]
+  windows: HallWindow[]
+  cameras: HallCamera[]
+}
+
+export type RecordingState = 'starting' | 'recording' | 'degraded' | 'not-recording'
+
+export const GAP_CAUSES = [
+  'camera-unreachable',
+  'camera-closed',
+  'camera-stalled',
+  'authentication',
+  'unsupported-stream',
+  'format-changed',
+  'disk',
+  'overload',
+  'stamp-failed',
+  'recorder-restart',
+  'recorder-stopped',
+  'clock-step',
+  'operator',
+  'unknown',
+] as const
+export type GapCause = (typeof GAP_CAUSES)[number]
+
+export interface VideoMeasured {
+  codec: string
+  width: number
+  height: number
+  frames_per_second: number
+  bitrate_kbps: number
+}
+
+export interface AudioMeasured {
+  codec: string
+  sample_rate: number
+  bitrate_kbps: number
+  level_dbfs: number | null
+}
+
+export type TimeSource = 'sender-report' | 'arrival' | 'replay'
+
+export interface CameraState {
+  id: string
+  kind: CameraKind
+  desired: boolean
+  state: RecordingState
+  since: Rfc3339
+  newest_part: Rfc3339 | null
+  age_ms: number | null
+  cause: GapCause | null
+  cause_text: Bilingual | null
+  action: Bilingual | null
+  detail: string | null
+  stamp_mode: StampMode
+  stamped: boolean
+  video: VideoMeasured | null
+  audio: AudioMeasured | null
+  time_source: TimeSource | null
+  clock_skew_ms: number | null
+  connections: number
+}
+
+export interface StorageState {
+  path: string
+  free_bytes: number
+  total_bytes: number
+  writable: boolean
+  detail: string | null
+}
+
+export interface ClockState {
+  synchronised: boolean
+  max_error_ms: number
+}
+
+export interface HallState {
+  at: Rfc3339
+  started: Rfc3339
+  should_record: number
+  recording: number
+  oldest_footage: Rfc3339 | null
+  cameras: CameraState[]
+  storage: StorageState[]
+  clock: ClockState
+}
+
+export interface RecordedSpan {
+  camera: string
+  from: Rfc3339
+  to: Rfc3339
+  stamped: boolean
+}
+
+export interface Gap {
+  camera: string
+  from: Rfc3339
+  to: Rfc3339
+  cause: GapCause
+  detail?: string
+}
+
+export interface Timeline {
+  window: string | null
+  spans: RecordedSpan[]
+  gaps: Gap[]
+}
+
+export interface PlaybackGrant {
+  url: string
+  from: Rfc3339
+  to: Rfc3339 | null
+  expires: Rfc3339
+  camera: string
+}
+
+/** Text messages of the live WebSocket; `format` and `fragment` are each followed by one binary message. */
+export type LiveMessage =
+  | { type: 'format'; mime: string; generation: number }
+  | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean }
+  | ({ type: 'waiting' } & Bilingual)
+  | { type: 'skipped'; count: number }
+
+export interface ApiErrorBody {
+  error: { code: string; zh: string; en: string; request_id: string }
+}
