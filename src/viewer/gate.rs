@@ -68,7 +68,9 @@ pub(super) async fn gate(State(app): State<Arc<App>>, session: Session, mut requ
 impl App {
     /// The person of a session, as the people table has it at this moment. Notes that the session is in use.
     pub async fn who(self: &Arc<Self>, session: &Session) -> Result<Option<SignedIn>, Refusal> {
-        let Some(who) = session.get::<Who>(WHO).await? else { return Ok(None) };
+        // Data of another form is a session nobody can use; signing in anew mends it.
+        let who = session.get_value(WHO).await?.and_then(|w| serde_json::from_value::<Who>(w).ok());
+        let Some(who) = who else { return Ok(None) };
         let Some(id) = session.id() else { return Ok(None) };
         self.blocking(move |app| {
             app.sessions.touch(&id)?;

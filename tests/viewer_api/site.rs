@@ -35,7 +35,7 @@ division = "长春市朝阳区"
 
 [[zone]]
 id = "Z1"
-pub type = "综合受理区"
+type = "综合受理区"
 
 [[camera]]
 id = "C1"

@@ -1,6 +1,6 @@
 //! Hall, timeline, state, health.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +100,20 @@ fn the_state_is_told_at_once_and_every_second() {
     next();
     let two = first.elapsed();
     assert!((Duration::from_millis(1700)..Duration::from_millis(4000)).contains(&two), "two states took {two:?}");
+}
+
+#[test]
+fn the_stream_of_states_ends_with_its_session() {
+    let site = Site::new();
+    let cookie = site.admin();
+    let mut stream = TcpStream::connect(site.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /api/v1/state/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n").unwrap();
+    stream.read_exact(&mut [0; 16]).unwrap();
+    assert_eq!(site.send("DELETE", "/api/v1/session", &[("cookie", &cookie), ("x-jiancha", "1")], ()).status, 204);
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("0\r\n\r\n"), "{rest}");
 }
 
 #[test]
