@@ -25,7 +25,11 @@ fn open_cameras(ids: &[&str]) -> Running {
 #[tokio::test]
 async fn three_kinds_of_camera_ask_for_the_password_and_send_picture_and_sound() {
     let running = simulate::serve(&options(&["h264-alaw", "h264-aac", "h265-aac"], Some(clerk())), &|_| {}).unwrap();
-    let kinds = [("h264-alaw", "avc1.640028", "pcma"), ("h264-aac", "avc1.640028", "mpeg4-generic"), ("h265-aac", "hvc1", "mpeg4-generic")];
+    let kinds = [
+        ("h264-alaw", "avc1.640028", "pcma"),
+        ("h264-aac", "avc1.640028", "mpeg4-generic"),
+        ("h265-aac", "hvc1", "mpeg4-generic"),
+    ];
     for (id, picture, sound) in kinds {
         let url = running.url(id).unwrap();
         let wrong = Credentials { password: "wrong".into(), ..clerk() };
@@ -37,7 +41,10 @@ async fn three_kinds_of_camera_ask_for_the_password_and_send_picture_and_sound()
         assert!(client.picture_codec().starts_with(picture), "{id} is {}", client.picture_codec());
         assert_eq!(client.encoding(1), sound);
         assert_eq!(client.size(), (1920, 1080));
-        assert!(seen.pictures.windows(2).all(|p| p[1].ticks - p[0].ticks == 3600), "{id}: every picture 40 ms after the one before");
+        assert!(
+            seen.pictures.windows(2).all(|p| p[1].ticks - p[0].ticks == 3600),
+            "{id}: every picture 40 ms after the one before"
+        );
         let step = if sound == "pcma" { 160 } else { 1024 };
         assert!(seen.sounds.windows(2).all(|s| s[1].ticks - s[0].ticks == step), "{id}: sound without a step");
     }
@@ -86,8 +93,16 @@ async fn the_loop_wraps_without_a_seam_and_every_capture_time_is_told_truly() {
     // Late only by scheduling: other work on the machine is allowed for, a constant delay is not.
     let mut delays: Vec<i64> = pictures.iter().map(|p| p.arrival.micros_since(seen.capture(0, 90_000, p.ticks))).collect();
     delays.sort_unstable();
-    assert!((-2_000..15_000).contains(&delays[delays.len() / 4]), "a quarter of the pictures comes within {} µs", delays[delays.len() / 4]);
-    println!("worst sender report error {worst} µs; delay p25 {} µs, p50 {} µs", delays[delays.len() / 4], delays[delays.len() / 2]);
+    assert!(
+        (-2_000..15_000).contains(&delays[delays.len() / 4]),
+        "a quarter of the pictures comes within {} µs",
+        delays[delays.len() / 4]
+    );
+    println!(
+        "worst sender report error {worst} µs; delay p25 {} µs, p50 {} µs",
+        delays[delays.len() / 4],
+        delays[delays.len() / 2]
+    );
     running.stop();
 }
 
@@ -95,7 +110,9 @@ async fn the_loop_wraps_without_a_seam_and_every_capture_time_is_told_truly() {
 async fn pictures_and_sound_come_over_udp_and_a_stall_reaches_them_there() {
     let running = open_cameras(&["h264-720p"]);
     let mut client = Client::open(running.url("h264-720p").unwrap(), None, Udp).await.unwrap();
-    let seen = client.watch(Duration::from_secs(8), |s| s.pictures.len() >= 60 && s.sounds.len() >= 100 && !s.reports.is_empty()).await;
+    let seen = client
+        .watch(Duration::from_secs(8), |s| s.pictures.len() >= 60 && s.sounds.len() >= 100 && !s.reports.is_empty())
+        .await;
     let seen = seen.unwrap();
     assert!(seen.pictures.iter().any(|p| p.random_access));
     running.inject("h264-720p", Fault::Stall).unwrap();
@@ -160,11 +177,13 @@ async fn connections_close_stall_drip_and_refuse_on_command_and_heal() {
 
 #[tokio::test]
 async fn pictures_sound_and_clock_go_wrong_on_command_over_the_control_port() {
-    let running = open_cameras(&["h264-720p", "h264-alaw", "h264-aac"]);
+    let running = open_cameras(&["h264-720p", "h264-alaw", "h264-aac", "hall-overview"]);
     let control = format!("http://{}/cameras", running.control_address().unwrap());
     let post = |path: &str| {
         let address = format!("{control}/{path}");
-        async move { tokio::task::spawn_blocking(move || ureq::post(&address).send_empty().map(|r| r.status().as_u16())).await.unwrap() }
+        async move {
+            tokio::task::spawn_blocking(move || ureq::post(&address).send_empty().map(|r| r.status().as_u16())).await.unwrap()
+        }
     };
 
     let pictures = async {
@@ -176,12 +195,25 @@ async fn pictures_sound_and_clock_go_wrong_on_command_over_the_control_port() {
             let decoded = decode("h264", seen.after_random_access(2));
             assert!(decoded.len() >= 10 && decoded.iter().all(|d| d.number == expected), "{fault}: {decoded:?}");
             assert_eq!(decoded[0].black, fault == "black");
+            assert!(!seen.new_parameters, "{fault} keeps the format");
         }
         assert_eq!(client.size(), (1280, 720));
         assert_eq!(post("h264-720p/resolution").await.unwrap(), 200);
         client.watch(Duration::from_secs(5), |s| s.new_parameters).await.unwrap();
         assert_eq!(client.size(), (1920, 1080), "another resolution in the same session");
         assert_eq!(post("h264-720p/heal").await.unwrap(), 200);
+        client.watch(Duration::from_secs(5), |s| s.new_parameters).await.unwrap();
+        assert_eq!(client.size(), (1280, 720));
+    };
+    let h265 = async {
+        let mut client = Client::open(running.url("hall-overview").unwrap(), None, Tcp).await.unwrap();
+        client.watch(Duration::from_secs(8), |s| s.pictures.iter().any(|p| p.random_access)).await.unwrap();
+        assert_eq!(post("hall-overview/freeze").await.unwrap(), 200);
+        let seen = client.watch(Duration::from_secs(6), |s| s.after_random_access(2).len() >= 5).await.unwrap();
+        let decoded = decode("h265", seen.after_random_access(2));
+        assert!(decoded.len() >= 5 && decoded.iter().all(|d| d.number == Some(30)), "{decoded:?}");
+        assert!(!seen.new_parameters);
+        assert_eq!(post("hall-overview/resolution").await.unwrap(), 200);
         client.watch(Duration::from_secs(5), |s| s.new_parameters).await.unwrap();
         assert_eq!(client.size(), (1280, 720));
     };
@@ -212,7 +244,7 @@ async fn pictures_sound_and_clock_go_wrong_on_command_over_the_control_port() {
         let aac = list.as_array().unwrap().iter().find(|c| c["id"] == "h264-aac").unwrap().clone();
         assert_eq!((&aac["connection"], &aac["drops"]), (&"ok".into(), &1.into()));
     };
-    tokio::join!(pictures, sound_and_clock, wrong_commands);
+    tokio::join!(pictures, h265, sound_and_clock, wrong_commands);
     running.stop();
 }
 
@@ -226,7 +258,11 @@ fn aac_keeps_beeps_in_place_and_closes_without_a_click() {
     let loud = |s: &[i16]| s.iter().map(|v| v.unsigned_abs()).max().unwrap();
     for second in 1..32 {
         let at = second * 32_000;
-        assert!(loud(&samples[at - 3000..at - 160]) < 1000, "noise before the beep at {second} s: {}", loud(&samples[at - 3000..at - 160]));
+        assert!(
+            loud(&samples[at - 3000..at - 160]) < 1000,
+            "noise before the beep at {second} s: {}",
+            loud(&samples[at - 3000..at - 160])
+        );
         assert!(loud(&samples[at..at + 96]) > 4000, "beep within 3 ms of {second} s");
     }
     // From 0.2 s after a beep to the next one only noise; the loop closes at 16 s, where a beep begins: compare it with the others.

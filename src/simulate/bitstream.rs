@@ -70,8 +70,8 @@ fn hevc_kind(nal: &[u8]) -> NalKind {
     }
 }
 
-/// The NAL units of an Annex B stream (ITU-T H.264 Annex B), without start codes and trailing zeros.
-fn nals(stream: &[u8]) -> Vec<&[u8]> {
+/// Where start codes begin (ITU-T H.264 Annex B).
+fn start_codes(stream: &[u8]) -> Vec<usize> {
     let mut starts = Vec::new();
     let mut at = 0;
     while at + 3 <= stream.len() {
@@ -82,6 +82,12 @@ fn nals(stream: &[u8]) -> Vec<&[u8]> {
             at += 1;
         }
     }
+    starts
+}
+
+/// The NAL units of an Annex B stream, without start codes and trailing zeros.
+fn nals(stream: &[u8]) -> Vec<&[u8]> {
+    let starts = start_codes(stream);
     let ends = starts.iter().skip(1).copied().chain([stream.len()]);
     let cut = |(from, to): (&usize, usize)| {
         let nal = &stream[from + 3..to];
@@ -89,6 +95,15 @@ fn nals(stream: &[u8]) -> Vec<&[u8]> {
         &nal[..nal.len() - zeros]
     };
     starts.iter().zip(ends).map(cut).filter(|nal| !nal.is_empty()).collect()
+}
+
+/// An H.265 stream from the last VPS before its first picture on. x265enc 1.22 writes the parameter sets twice there, the first time
+/// with stray bytes behind the PPS.
+pub fn without_doubled_sets(stream: &[u8]) -> &[u8] {
+    let kind = |at: usize| stream.get(at + 3).map(|b| b >> 1 & 0x3f);
+    let starts = start_codes(stream);
+    let before_picture = starts.iter().copied().take_while(|at| kind(*at).is_some_and(|k| k >= 32));
+    before_picture.filter(|at| kind(*at) == Some(32)).last().map_or(stream, |at| &stream[at..])
 }
 
 /// Cuts before the first delimiter, prefix or slice that follows a picture (ITU-T H.264 section 7.4.1.2.3).
@@ -116,15 +131,15 @@ fn split_nals(
             has_slice = true;
             *is_random_access |= random_access;
         }
-        // x265enc writes the parameter sets twice in front of the first picture.
-        if kind != NalKind::Delimiter && !unit.contains(nal) {
+        if kind != NalKind::Delimiter {
             unit.push(nal);
         }
     }
     let with_lengths = |nals: Vec<&[u8]>| -> Vec<u8> {
         nals.iter().flat_map(|nal| (nal.len() as u32).to_be_bytes().into_iter().chain(nal.iter().copied())).collect()
     };
-    let units = units.into_iter().map(|(nals, random_access)| PictureUnit { data: with_lengths(nals), random_access }).collect();
+    let units =
+        units.into_iter().map(|(nals, random_access)| PictureUnit { data: with_lengths(nals), random_access }).collect();
     Ok(PictureStream { configuration: configuration(&all)?, units })
 }
 
@@ -242,8 +257,8 @@ mod tests {
 
     /// Two access units: delimiter, SPS, PPS, IDR; delimiter, non-IDR. The second start code has three bytes.
     const H264: &[u8] = &[
-        0, 0, 0, 1, 0x09, 0x10, 0, 0, 1, 0x67, 0x64, 0x00, 0x28, 0xac, 0, 0, 0, 1, 0x68, 0xee, 0, 0, 0, 1, 0x65, 0x88, 0x80, 0, 0, 0, 1,
-        0x09, 0x30, 0, 0, 0, 1, 0x41, 0x9a,
+        0, 0, 0, 1, 0x09, 0x10, 0, 0, 1, 0x67, 0x64, 0x00, 0x28, 0xac, 0, 0, 0, 1, 0x68, 0xee, 0, 0, 0, 1, 0x65, 0x88, 0x80, 0,
+        0, 0, 1, 0x09, 0x30, 0, 0, 0, 1, 0x41, 0x9a,
     ];
 
     #[test]
@@ -265,15 +280,20 @@ mod tests {
         assert!(split_pictures(PictureCoding::Mpeg4, H264).unwrap_err().contains("VOP"));
     }
 
-    /// As x265enc writes it: parameter sets, delimiter, the same sets again, IDR (type 20); delimiter, a picture of two slices.
+    /// As x265enc writes it: parameter sets, the PPS with stray bytes; the same sets again, IDR (type 20); a picture of two slices.
     #[test]
-    fn doubled_parameter_sets_go_out_once_and_later_slices_stay_with_their_picture() {
-        let sets: &[&[u8]] = &[&[0x40, 1, 0x0c], &[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x78, 0xa0], &[0x44, 1, 0xc1]];
-        let rest: &[&[u8]] = &[&[0x46, 1, 0x50], sets[0], sets[1], sets[2], &[0x28, 1, 0xaf], &[0x46, 1, 0x50], &[2, 1, 0xd0], &[2, 1, 0x50]];
-        let stream: Vec<u8> = sets.iter().chain(rest).flat_map(|nal| [&[0, 0, 0, 1], *nal].concat()).collect();
-        let split = split_pictures(PictureCoding::H265, &stream).unwrap();
-        assert_eq!(split.units.iter().map(|u| (u.data.len(), u.random_access)).collect::<Vec<_>>(), [(7 + 23 + 7 + 7, true), (14, false)]);
+    fn only_the_second_of_doubled_sets_counts_and_later_slices_stay_with_their_picture() {
+        let vps: &[u8] = &[0x40, 1, 0x0c];
+        let sps: &[u8] = &[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x78, 0xa0];
+        let (stray, pps): (&[u8], &[u8]) = (&[0x44, 1, 0xc1, 0x99, 0x98], &[0x44, 1, 0xc1]);
+        let slices: [&[u8]; 3] = [&[0x28, 1, 0xaf], &[2, 1, 0xd0], &[2, 1, 0x50]];
+        let nals = [vps, sps, stray, vps, sps, pps, slices[0], slices[1], slices[2]];
+        let stream: Vec<u8> = nals.iter().flat_map(|nal| [&[0, 0, 0, 1], *nal].concat()).collect();
+        let split = split_pictures(PictureCoding::H265, without_doubled_sets(&stream)).unwrap();
+        let units: Vec<_> = split.units.iter().map(|u| (u.data.len(), u.random_access)).collect();
+        assert_eq!(units, [(7 + 23 + 7 + 7, true), (14, false)]);
         assert_eq!(split.units[1].data, [0, 0, 0, 3, 2, 1, 0xd0, 0, 0, 0, 3, 2, 1, 0x50]);
+        assert_eq!(without_doubled_sets(&stream[stream.len() - 7..]), &stream[stream.len() - 7..]);
     }
 
     #[test]
@@ -290,7 +310,8 @@ mod tests {
 
     #[test]
     fn mpeg4_headers_travel_with_the_picture_behind_them() {
-        let stream = [0, 0, 1, 0xb0, 1, 0, 0, 1, 0xb6, 0x10, 7, 0, 0, 1, 0xb6, 0x50, 8, 0, 0, 1, 0xb3, 9, 0, 0, 1, 0xb6, 0x10, 5];
+        let stream =
+            [0, 0, 1, 0xb0, 1, 0, 0, 1, 0xb6, 0x10, 7, 0, 0, 1, 0xb6, 0x50, 8, 0, 0, 1, 0xb3, 9, 0, 0, 1, 0xb6, 0x10, 5];
         let split = split_pictures(PictureCoding::Mpeg4, &stream).unwrap();
         assert_eq!(split.configuration, stream[..5]);
         let units: Vec<_> = split.units.iter().map(|u| (u.data.as_slice(), u.random_access)).collect();

@@ -29,11 +29,6 @@ impl Clip {
     pub fn unit(&self, index: usize) -> Option<(&gst::Buffer, bool)> {
         self.units.get(index.checked_rem(self.units.len())?).map(|(buffer, key)| (buffer, *key))
     }
-
-    /// `avcC`, `hvcC` or MPEG-4 header.
-    pub fn configuration(&self) -> &[u8] {
-        &self.configuration
-    }
 }
 
 /// The sound of a camera.

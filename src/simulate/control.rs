@@ -54,10 +54,7 @@ struct Values {
 
 /// Answers for ever.
 pub async fn run(listener: TcpListener, desk: Desk) {
-    let router = Router::new()
-        .route("/cameras", get(list))
-        .route("/cameras/{id}/{fault}", post(command))
-        .with_state(desk);
+    let router = Router::new().route("/cameras", get(list)).route("/cameras/{id}/{fault}", post(command)).with_state(desk);
     if let Err(error) = axum::serve(listener, router).await {
         warn!(%error, "the control port ended");
     }

@@ -175,13 +175,8 @@ mod tests {
         for fault in [Fault::Stall, Fault::Black, Fault::Mute, Fault::Clock { offset_ms: -5000 }] {
             c.apply(fault);
         }
-        let expected = Condition {
-            connection: Connection::Stall,
-            picture: Picture::Black,
-            muted: true,
-            clock_offset_ms: -5000,
-            drops: 0,
-        };
+        let expected =
+            Condition { connection: Connection::Stall, picture: Picture::Black, muted: true, clock_offset_ms: -5000, drops: 0 };
         assert_eq!(c, expected);
         c.heal();
         assert_eq!(c, Condition::default());

@@ -137,7 +137,6 @@ pub struct Running {
     address: SocketAddr,
     control_address: Option<SocketAddr>,
     board: Arc<Board>,
-    // Declared after what it serves: fields drop in order, the runtime's tasks before the server.
     runtime: Option<tokio::runtime::Runtime>,
     server: rtsp::Server,
 }
@@ -206,7 +205,6 @@ impl Drop for Running {
 /// The condition of every served camera.
 struct Board {
     conditions: BTreeMap<&'static str, (ConditionSender, &'static CameraSpec)>,
-    dropper: rtsp::SessionDropper,
 }
 
 impl Board {
@@ -227,9 +225,6 @@ impl Board {
 
     fn inject(&self, id: &str, fault: Fault) -> Result<(), SimulateError> {
         self.get(id)?.0.send_modify(|c| c.apply(fault));
-        if fault.drops_sessions() {
-            self.dropper.drop_sessions(id);
-        }
         Ok(())
     }
 
@@ -268,7 +263,7 @@ pub fn serve(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Result<Runn
         served.push(rtsp::Served { spec, media: Arc::new(library.media(spec)?), condition });
     }
     let server = rtsp::Server::start(&served, options.credentials.as_ref())?;
-    let board = Arc::new(Board { conditions: senders, dropper: server.dropper() });
+    let board = Arc::new(Board { conditions: senders });
     let cameras: Vec<RunningCamera> = specs
         .iter()
         .map(|spec| RunningCamera { id: spec.id, url: format!("rtsp://{address}/{}", spec.id), what: spec.what() })
@@ -286,7 +281,8 @@ pub fn serve(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Result<Runn
         let listener = tokio::net::TcpListener::from_std(listener).map_err(taken)?;
         runtime.spawn(proxy::run(listener, server.address(), Arc::clone(&board)));
         if let Some((listener, address)) = control {
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(|source| SimulateError::Listen { address, source })?;
+            let listener =
+                tokio::net::TcpListener::from_std(listener).map_err(|source| SimulateError::Listen { address, source })?;
             runtime.spawn(control::run(listener, control::Desk::new(Arc::clone(&board), cameras.clone())));
         }
     }

@@ -1,7 +1,8 @@
 //! The network side of every camera: a TCP proxy that knows which camera a connection is for and treats it as that camera is told to.
 //!
 //! It reads the first RTSP request (RFC 2326), learns the camera from its address, and then moves bytes both ways. Closing,
-//! stalling, dripping and refusing happen here, on bytes. Media on UDP goes past the proxy; stalls and closes reach it in the server.
+//! stalling, dripping and refusing happen here, on bytes. Media on UDP goes past the proxy: stalls reach it in the server, and a
+//! session ends with its connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,13 +88,6 @@ fn reset(client: &TcpStream) -> std::io::Result<()> {
     client.set_zero_linger()
 }
 
-/// What one step of a [`Way`] did.
-enum Step {
-    Read,
-    Wrote,
-    Ended,
-}
-
 /// One direction of a connection, with the bytes that are read but not yet written.
 struct Way<'a> {
     from: ReadHalf<'a>,
@@ -102,15 +96,16 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Writes up to `limit` of what is held, or reads when nothing is. Nothing is lost when this is dropped half-way.
-    async fn step(&mut self, limit: usize) -> std::io::Result<Step> {
+    /// Writes up to `limit` of what is held, or reads when nothing is. Gives the bytes moved, none at the end. Nothing is lost when
+    /// this is dropped half-way.
+    async fn step(&mut self, limit: usize) -> std::io::Result<usize> {
         if self.held.is_empty() {
             self.held.reserve(CHUNK);
-            return Ok(if self.from.read_buf(&mut self.held).await? == 0 { Step::Ended } else { Step::Read });
+            return self.from.read_buf(&mut self.held).await;
         }
         let written = self.to.write(&self.held[..self.held.len().min(limit)]).await?;
         self.held.advance(written);
-        Ok(if written == 0 { Step::Ended } else { Step::Wrote })
+        Ok(written)
     }
 }
 
@@ -139,19 +134,19 @@ async fn relay(
             Connection::Drip(bytes_per_second) => ((bytes_per_second as usize / 10).max(1), Instant::now() < next_drip),
             _ => (usize::MAX, false),
         };
-        let step = tokio::select! {
+        let moved = tokio::select! {
             changed = condition.changed(), if commanded => {
                 commanded = changed.is_ok();
                 continue;
             }
             () = sleep_until(next_drip), if dry => continue,
-            step = up.step(usize::MAX), if open => step?,
-            step = down.step(limit), if open && !dry => {
+            moved = up.step(usize::MAX), if open => moved?,
+            moved = down.step(limit), if open && !dry => {
                 next_drip = Instant::now() + DRIP_EVERY;
-                step?
+                moved?
             }
         };
-        if matches!(step, Step::Ended) {
+        if moved == 0 {
             break false;
         }
     };
@@ -164,7 +159,11 @@ async fn relay(
 }
 
 /// Answers every request with 401 until the client goes or the camera is healed.
-async fn refuse(mut client: TcpStream, mut requests: BytesMut, mut condition: watch::Receiver<Condition>) -> std::io::Result<()> {
+async fn refuse(
+    mut client: TcpStream,
+    mut requests: BytesMut,
+    mut condition: watch::Receiver<Condition>,
+) -> std::io::Result<()> {
     loop {
         while let Some(end) = end_of_request(&requests) {
             let request = requests.split_to(end);
@@ -234,7 +233,9 @@ mod tests {
     #[test]
     fn a_refusal_answers_the_request_it_was_asked() {
         let answer = refusal(b"DESCRIBE rtsp://cam/hall-1 RTSP/1.0\r\nAccept: application/sdp\r\ncseq: 17\r\n\r\n");
-        assert!(answer.starts_with("RTSP/1.0 401 Unauthorized\r\nCSeq: 17\r\nWWW-Authenticate: Digest realm=\"jiancha simulate\", nonce=\""));
+        assert!(answer.starts_with(
+            "RTSP/1.0 401 Unauthorized\r\nCSeq: 17\r\nWWW-Authenticate: Digest realm=\"jiancha simulate\", nonce=\""
+        ));
         assert!(answer.ends_with("\"\r\n\r\n"));
     }
 

@@ -140,7 +140,13 @@ impl Pump {
 }
 
 /// Hands a shallow copy over, timed so that the pipeline, which runs on the wall clock, sees the capture time.
-fn give(sink: &AppSrc, unit: &gst::Buffer, due: WallTime, length_micros: i64, flags: gst::BufferFlags) -> Result<(), gst::FlowError> {
+fn give(
+    sink: &AppSrc,
+    unit: &gst::Buffer,
+    due: WallTime,
+    length_micros: i64,
+    flags: gst::BufferFlags,
+) -> Result<(), gst::FlowError> {
     let base = sink.base_time().unwrap_or_default();
     let captured = gst::ClockTime::from_useconds(due.as_micros().unsigned_abs());
     let Some(pts) = captured.checked_sub(base) else { return Ok(()) };

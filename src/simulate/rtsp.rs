@@ -6,15 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::{RTSP_PERM_MEDIA_FACTORY_ACCESS, RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, RTSP_TOKEN_MEDIA_FACTORY_ROLE};
 use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
 use gstreamer_rtsp as gst_rtsp;
 use gstreamer_rtsp_server as gst_rtsp_server;
-use gst_rtsp_server::prelude::*;
-use gst_rtsp_server::{RTSP_PERM_MEDIA_FACTORY_ACCESS, RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, RTSP_TOKEN_MEDIA_FACTORY_ROLE};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -30,6 +31,9 @@ pub const REALM: &str = "jiancha simulate";
 const ROLE: &str = "viewer";
 /// What waits in front of a slow connection at most, in nanoseconds; what is older is dropped.
 const QUEUE_NS: u64 = 10_000_000_000;
+
+/// Longest wait for sessions to end when the server stops.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 
 /// One camera to serve.
 #[derive(Clone)]
@@ -90,16 +94,15 @@ impl Server {
         self.address
     }
 
-    /// What ends the sessions of a camera: media that flows on UDP does not pass the proxy.
-    pub fn dropper(&self) -> SessionDropper {
-        SessionDropper(self.server.clone())
-    }
-
-    /// Ends every session and the server.
+    /// Ends the server. The proxy must have closed its connections: sessions end with them, in the server's own threads. To end
+    /// them from here would race with their senders (1.22 aborts with "'data_seq' should not be NULL").
     pub fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            self.server.client_filter(Some(&mut |_, _| gst_rtsp_server::RTSPFilterResult::Remove));
+            let began = Instant::now();
+            while self.server.session_pool().is_some_and(|pool| pool.n_sessions() > 0) && began.elapsed() < LONGEST_FAREWELL {
+                std::thread::sleep(Duration::from_millis(5));
+            }
             self.main_loop.quit();
             if thread.join().is_err() {
                 warn!("the RTSP server's thread had panicked");
@@ -111,25 +114,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Ends sessions.
-#[derive(Clone)]
-pub struct SessionDropper(gst_rtsp_server::RTSPServer);
-
-impl SessionDropper {
-    /// Ends every session of this camera.
-    pub fn drop_sessions(&self, id: &str) {
-        let Some(pool) = self.0.session_pool() else { return };
-        let path = format!("/{id}");
-        pool.filter(Some(&mut |_, session| {
-            if session.media(&path).0.is_some() {
-                gst_rtsp_server::RTSPFilterResult::Remove
-            } else {
-                gst_rtsp_server::RTSPFilterResult::Keep
-            }
-        }));
     }
 }
 
@@ -166,7 +150,9 @@ fn factory(camera: &Served, stop: &Arc<AtomicBool>) -> gst_rtsp_server::RTSPMedi
 
 /// The pipeline of one camera. Units carry their parameter sets, so the payloaders insert none.
 fn launch(spec: &CameraSpec) -> String {
-    let source = |name: &str| format!("appsrc name={name} is-live=true format=time block=false max-bytes=0 max-time={QUEUE_NS} leaky-type=downstream");
+    let source = |name: &str| {
+        format!("appsrc name={name} is-live=true format=time block=false max-bytes=0 max-time={QUEUE_NS} leaky-type=downstream")
+    };
     let video = match spec.coding {
         PictureCoding::H264 => "rtph264pay name=pay0 pt=96",
         PictureCoding::H265 => "rtph265pay name=pay0 pt=96",
@@ -207,7 +193,14 @@ fn configure(camera: &Served, media: &gst_rtsp_server::RTSPMedia, server_stop: &
     media.connect_prepared(move |media| watch_reports(media, &reports));
     let ended = Arc::clone(&stop);
     media.connect_unprepared(move |_| ended.store(true, Ordering::Relaxed));
-    let pump = Pump { spec: camera.spec, media: Arc::clone(&camera.media), condition, video, audio, stop: [stop, Arc::clone(server_stop)] };
+    let pump = Pump {
+        spec: camera.spec,
+        media: Arc::clone(&camera.media),
+        condition,
+        video,
+        audio,
+        stop: [stop, Arc::clone(server_stop)],
+    };
     let spawned = std::thread::Builder::new().name(format!("pump-{}", camera.spec.id)).spawn(move || pump.run());
     spawned.map(|_| ()).map_err(|_| "no thread can be started")
 }

@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
+pub use Way::{Tcp, Udp};
 use futures::StreamExt;
+use gst_video::prelude::*;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_video as gst_video;
-use gst_video::prelude::*;
 use jiancha::simulate::marker::read_frame_number;
 use jiancha::simulate::{Credentials, Options, cameras, generate};
 use jiancha::time::WallTime;
 use retina::client::{
-    Demuxed, InitialTimestampPolicy, PlayOptions, SessionOptions, SetupOptions, TcpTransportOptions, Transport, UdpTransportOptions,
+    Demuxed, InitialTimestampPolicy, PlayOptions, SessionOptions, SetupOptions, TcpTransportOptions, Transport,
+    UdpTransportOptions,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef};
-pub use Way::{Tcp, Udp};
 
 /// How media travels.
 #[derive(Clone, Copy)]

@@ -62,8 +62,14 @@ impl Canvas {
         let (mine, theirs) = (self.width * self.height, sheet.width * sheet.height);
         for (place, plane) in planes.iter_mut().enumerate().skip(1) {
             let quarter = place - 1;
-            *plane =
-                (mine + quarter * mine / 4, theirs + quarter * theirs / 4, self.width / 2, self.height / 2, sheet.width / 2, x / 2);
+            *plane = (
+                mine + quarter * mine / 4,
+                theirs + quarter * theirs / 4,
+                self.width / 2,
+                self.height / 2,
+                sheet.width / 2,
+                x / 2,
+            );
         }
         for (to, from, width, height, stride, x) in planes {
             for row in 0..height {
@@ -96,7 +102,8 @@ impl Canvas {
             return;
         }
         let (x, y, luma) = (x as usize, y as usize, self.width * self.height);
-        let lay = |under: &mut u8, over: u8| *under = (f32::from(*under) + (f32::from(over) - f32::from(*under)) * coverage) as u8;
+        let lay =
+            |under: &mut u8, over: u8| *under = (f32::from(*under) + (f32::from(over) - f32::from(*under)) * coverage) as u8;
         lay(&mut self.planes[y * self.width + x], colour.y);
         if y % 2 == 0 && x % 2 == 0 {
             let at = luma + y / 2 * (self.width / 2) + x / 2;

@@ -45,7 +45,15 @@ pub fn room(brush: &mut Brush, left: f32, right: f32, palette: &Palette, floor_f
 }
 
 /// A hanging sign: number of the window and what it is for.
-pub fn sign(brush: &mut Brush, lettering: &Lettering, (x, y): (f32, f32), width: f32, number: u8, text: &str, palette: &Palette) {
+pub fn sign(
+    brush: &mut Brush,
+    lettering: &Lettering,
+    (x, y): (f32, f32),
+    width: f32,
+    number: u8,
+    text: &str,
+    palette: &Palette,
+) {
     let white = Colour::rgb(0xffffff);
     let height = width * 0.22;
     for rope in [0.15, 0.85] {
@@ -73,13 +81,22 @@ pub fn queue_number(brush: &mut Brush, (x, y): (f32, f32), number: u32) {
 
 /// A potted plant whose pot stands at `x`, `y`.
 pub fn plant(brush: &mut Brush, x: f32, y: f32, size: f32) {
-    for (dx, dy, tone) in
-        [(-0.42, -1.5, 0x3f7d4e), (0.42, -1.45, 0x3f7d4e), (-0.25, -1.95, 0x4f9560), (0.28, -1.9, 0x4f9560), (0.0, -2.2, 0x62aa70)]
-    {
+    for (dx, dy, tone) in [
+        (-0.42, -1.5, 0x3f7d4e),
+        (0.42, -1.45, 0x3f7d4e),
+        (-0.25, -1.95, 0x4f9560),
+        (0.28, -1.9, 0x4f9560),
+        (0.0, -2.2, 0x62aa70),
+    ] {
         brush.limb((x, y - size * 0.7), (x + dx * size, y + dy * size), size * 0.16, Colour::rgb(0x35683f));
         brush.ellipse(x + dx * size, y + dy * size, size * 0.3, size * 0.42, Colour::rgb(tone));
     }
-    brush.trapezoid((y - size * 0.8, y), (x - size * 0.45, x + size * 0.45), (x - size * 0.32, x + size * 0.32), Colour::rgb(0xa8643c));
+    brush.trapezoid(
+        (y - size * 0.8, y),
+        (x - size * 0.45, x + size * 0.45),
+        (x - size * 0.32, x + size * 0.32),
+        Colour::rgb(0xa8643c),
+    );
     brush.rect(x - size * 0.5, y - size * 0.88, size, size * 0.16, Colour::rgb(0xb9744a));
 }
 

@@ -23,7 +23,8 @@ pub struct Lettering(Option<FontVec>);
 impl Lettering {
     /// Uses the first font found. Signs are ornament, so a missing font leaves them blank rather than failing.
     pub fn find() -> Self {
-        let load = |place: &str| FontVec::try_from_vec_and_index(std::fs::read(Path::new(place)).ok()?, SIMPLIFIED_CHINESE).ok();
+        let load =
+            |place: &str| FontVec::try_from_vec_and_index(std::fs::read(Path::new(place)).ok()?, SIMPLIFIED_CHINESE).ok();
         Self(PLACES.iter().find_map(|place| load(place)))
     }
 

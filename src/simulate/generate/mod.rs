@@ -24,8 +24,8 @@ use self::lettering::Lettering;
 use self::recipe::{CameraRecipes, FROZEN_PICTURE, Recipe, Take};
 use self::scene::Scene;
 use super::SimulateError;
-use super::bitstream::{adts_header, split_pictures};
-use super::cameras::{CameraSpec, SoundCoding};
+use super::bitstream::{adts_header, split_pictures, without_doubled_sets};
+use super::cameras::{CameraSpec, PictureCoding, SoundCoding};
 use super::schedule::Rate;
 
 pub use self::sound::ALAW_SILENCE;
@@ -198,6 +198,9 @@ fn pictures(recipe: &Recipe, lettering: &Lettering) -> Result<Vec<u8>, String> {
     });
     let mut stream = Vec::new();
     encode::encode(&recipe.encoder().unwrap_or_default(), &caps, input, |coded| stream.extend_from_slice(coded))?;
+    if *coding == PictureCoding::H265 {
+        stream = without_doubled_sets(&stream).to_vec();
+    }
     let split = split_pictures(*coding, &stream)?;
     let gop = rate.gop_frames() as usize;
     let regular = split.units.iter().enumerate().all(|(place, unit)| unit.random_access == (place % gop == 0));

@@ -157,9 +157,16 @@ impl CameraRecipes {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Recipe> {
-        [Some(&self.live), self.black.as_ref(), self.frozen.as_ref(), self.other.as_ref(), self.sound.as_ref(), self.silence.as_ref()]
-            .into_iter()
-            .flatten()
+        [
+            Some(&self.live),
+            self.black.as_ref(),
+            self.frozen.as_ref(),
+            self.other.as_ref(),
+            self.sound.as_ref(),
+            self.silence.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -3,9 +3,7 @@
 use std::f32::consts::TAU;
 
 use super::canvas::{Brush, Canvas, Colour};
-use super::furniture::{
-    Palette, Person, counter, plant, queue_display, queue_number, room, screen, sign, sitting, standing,
-};
+use super::furniture::{Palette, Person, counter, plant, queue_display, queue_number, room, screen, sign, sitting, standing};
 use super::lettering::Lettering;
 use crate::simulate::cameras::View;
 use crate::simulate::marker::{self, Area};
@@ -74,13 +72,7 @@ fn instruments(picture: &mut Canvas, number: u32, lit: bool) {
     }
     let lamp = marker::lamp_area(width, height);
     let colour = Colour::rgb(if lit { 0xffffff } else { 0x2a2d31 });
-    brush.rect(
-        lamp.x as f32 * units,
-        lamp.y as f32 * units,
-        lamp.width as f32 * units,
-        lamp.height as f32 * units,
-        colour,
-    );
+    brush.rect(lamp.x as f32 * units, lamp.y as f32 * units, lamp.width as f32 * units, lamp.height as f32 * units, colour);
     let strip = marker::strip_area(width, height);
     brush.rect(
         strip.x as f32 * units,
