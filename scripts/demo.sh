@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # A simulated service hall, recorded and shown: starts simulated cameras and the recorder on config/hall.toml, waits until every
 # camera is being recorded, prints the viewer's address. Ctrl-C stops both. DEMO_DETACH=1 leaves them running; `stop` ends them.
+# DEMO_HALL, DEMO_STATE and DEMO_CONTROL take another hall.toml (one path per camera of the simulator), another folder for pids and
+# logs, another control port: so that tests can run beside a demo.
 # Exit codes: 0 good, 1 not all cameras recorded in time, 2 could not start.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-hall=config/hall.toml
-state=var/demo
-rtsp=127.0.0.1:8554
-control=127.0.0.1:8600
+hall="${DEMO_HALL:-config/hall.toml}"
+state="${DEMO_STATE:-var/demo}"
+control="${DEMO_CONTROL:-127.0.0.1:8600}"
+rtsp="$(sed -nE 's|^url *= *"rtsp://([^/]+)/.*|\1|p' "$hall" | head -n 1)"
 viewer="$(sed -nE 's/^listen *= *"([^"]+)".*/\1/p' "$hall" | head -n 1)"
 viewer="${viewer:-127.0.0.1:8080}"
 patience=90
@@ -77,7 +79,7 @@ step "测试媒体 · test media"
 
 mkdir -p "$state"
 storage="$(sed -nE 's/^path *= *"([^"]+)".*/\1/p' "$hall" | head -n 1)"
-storage="$(realpath -m "config/$storage")"
+storage="$(cd "$(dirname "$hall")" && realpath -m "$storage")"
 JIANCHA_CAMERA_PASSWORD="$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')"
 export JIANCHA_CAMERA_PASSWORD
 
@@ -132,11 +134,11 @@ done
 
 step "${#ids[@]} 路摄像机全部在录（$((SECONDS - started)) 秒）· all ${#ids[@]} cameras are being recorded ($((SECONDS - started)) s)"
 cat "$state/run.out"
-grep -hiE '密码|password' "$state/run.log" || true
+grep -hiE '密码|口令|password' "$state/run.log" || true
 say ""
 say "监看 · viewer        http://$viewer/"
 say "录像 · recordings    $storage"
-say "日志 · logs          $root/$state/run.log"
+say "日志 · logs          $(realpath "$state/run.log")"
 say "试试故障 · try       curl -X POST http://$control/cameras/hall-1/stall   (heal 恢复 · heals)"
 say "帐号与密码只在首次启动时显示，忘记了见 jiancha user --help"
 say "Name and password are shown at the first start only; if lost, see jiancha user --help"

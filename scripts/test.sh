@@ -32,5 +32,5 @@ fi
 step "网页测试 · web tests"
 (cd web && npm test)
 step "浏览器测试 · browser tests"
-(cd web && npm run e2e --if-present)
+scripts/e2e.sh
 step "全部测试通过 · all tests passed"

@@ -9,6 +9,8 @@ use crate::hall::{self, Hall, StampSettings};
 use crate::observe::doctor::{
     Finding, Report, Standing, both, capacity, disk, hall_file, machine, network, not_without_hall, plugins,
 };
+use crate::stamp::encoders;
+use crate::stamp::text::{TIME_CHARACTERS, label_lines};
 use crate::time::kernel_clock;
 
 /// Arguments of `jiancha doctor`.
@@ -76,7 +78,7 @@ fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Fi
     match plugins::gstreamer_elements() {
         Ok(is_there) => {
             findings.extend(plugins::elements(is_there));
-            findings.extend(plugins::encoders(&stamp.encoder, &plugins::try_encoders(&stamp)));
+            findings.extend(plugins::encoders(&stamp.encoder, &encoders::probe(&stamp)));
         }
         Err(why) => findings.push(Finding::bad(
             "gstreamer",
@@ -89,13 +91,11 @@ fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Fi
             ),
         )),
     }
-    let font = plugins::font_file(stamp.font.as_deref());
-    let mut text = "年月日星期一二三四五六号窗口云台0123456789:-".to_owned();
-    for camera in hall.map(|h| h.cameras.as_slice()).unwrap_or_default() {
-        text.extend(hall.map(|h| h.label_lines(camera).concat()));
+    let mut texts = vec![TIME_CHARACTERS.to_owned()];
+    if let Some(hall) = hall {
+        texts.extend(hall.cameras.iter().flat_map(|camera| label_lines(&hall.label_lines(camera))));
     }
-    let tried = font.as_deref().map_or(Ok(()), |path| plugins::font_has(path, &text));
-    findings.push(plugins::font(font.as_deref(), tried));
+    findings.push(plugins::font(&plugins::try_font(stamp.font.as_deref(), &texts)));
     findings
 }
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
-use gstreamer::prelude::*;
 
 use super::{Finding, Standing, both};
-use crate::hall::StampSettings;
+use crate::stamp::encoders::EncoderProbe;
+use crate::stamp::{StampError, glyphs};
 
 /// What is needed of a Debian package.
 struct Package {
@@ -71,19 +71,8 @@ pub fn gstreamer_elements() -> Result<impl Fn(&str) -> bool, String> {
     Ok(|name: &str| gst::ElementFactory::find(name).is_some())
 }
 
-/// What a trial of one encoder showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trial {
-    /// Name as `[stamp] encoder` takes it.
-    pub name: String,
-    /// True when pictures came out.
-    pub works: bool,
-    /// What was seen.
-    pub detail: String,
-}
-
 /// Judges the trials of all encoders against the one the hall asks for.
-pub fn encoders(wanted: &str, trials: &[Trial]) -> Vec<Finding> {
+pub fn encoders(wanted: &str, trials: &[EncoderProbe]) -> Vec<Finding> {
     let working: Vec<&str> = trials.iter().filter(|t| t.works).map(|t| t.name.as_str()).collect();
     let usable = if wanted == "auto" { !working.is_empty() } else { working.contains(&wanted) };
     let check = both("叠加编码器", "encoder for the stamp");
@@ -115,97 +104,31 @@ pub fn encoders(wanted: &str, trials: &[Trial]) -> Vec<Finding> {
     findings
 }
 
-/// The encoders that are tried, as element names: the software fall-backs and what graphics processors bring.
-const CANDIDATES: [(&str, &str); 6] = [
-    ("nvenc", "nvh264enc"),
-    ("vaapi", "vah264enc"),
-    ("qsv", "qsvh264enc"),
-    ("v4l2", "v4l2h264enc"),
-    ("x264", "x264enc"),
-    ("openh264", "openh264enc"),
-];
-
-/// Encodes a few pictures with every encoder. THE CALL SITE for the stamp's own trials: whoever joins the branches lets this
-/// return the rows of `stamp::encoders::probe(settings)`, whose fields have the same names.
-pub fn try_encoders(settings: &StampSettings) -> Vec<Trial> {
-    let _ = settings;
-    CANDIDATES
-        .iter()
-        .map(|(name, element)| {
-            let tried = try_encoder(element);
-            let works = tried.is_ok();
-            Trial { name: (*name).to_owned(), works, detail: tried.unwrap_or_else(|e| e) }
-        })
-        .collect()
-}
-
-fn try_encoder(element: &str) -> Result<String, String> {
-    if gst::ElementFactory::find(element).is_none() {
-        return Err(format!("{element} is not registered"));
-    }
-    let description = format!(
-        "videotestsrc num-buffers=5 ! video/x-raw,width=640,height=360,framerate=25/1 ! videoconvert ! {element} ! fakesink"
-    );
-    let pipeline = gst::parse::launch(&description).map_err(|e| e.to_string())?;
-    let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
-    pipeline.set_state(gst::State::Playing).map_err(|e| e.to_string())?;
-    let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
-    let answer = bus.timed_pop_filtered(gst::ClockTime::from_seconds(10), &wanted);
-    let _ = pipeline.set_state(gst::State::Null);
-    match answer.as_ref().map(|message| message.view()) {
-        Some(gst::MessageView::Eos(_)) => Ok(element.to_owned()),
-        Some(gst::MessageView::Error(error)) => Err(error.error().to_string()),
-        _ => Err("no picture within 10 s".to_owned()),
-    }
-}
-
-/// Where distributions put Noto Sans CJK.
-const FONT_FILES: [&str; 4] = [
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
-    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
-];
-
-/// The font the stamp would be drawn with: the one named, else the first there is.
-pub fn font_file(named: Option<&Path>) -> Option<PathBuf> {
-    match named {
-        Some(path) => Some(path.to_path_buf()),
-        None => FONT_FILES.iter().map(PathBuf::from).find(|p| p.is_file()),
-    }
-}
-
-/// True when the font at `path` can be read and has glyphs for `text`.
+/// Finds the font the stamp is drawn with and looks for every character of `texts` in it.
 ///
 /// # Errors
-/// Why it cannot be read, or which characters it lacks.
-pub fn font_has(path: &Path, text: &str) -> Result<(), String> {
-    use ab_glyph::Font as _;
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    let font = ab_glyph::FontVec::try_from_vec_and_index(bytes, 0).map_err(|e| e.to_string())?;
-    let missing: String = text.chars().filter(|&c| !c.is_whitespace() && font.glyph_id(c).0 == 0).collect();
-    if missing.is_empty() { Ok(()) } else { Err(format!("no glyphs for {missing}")) }
+/// Why the stamp could not be drawn: no font, or a character it lacks.
+pub fn try_font(named: Option<&Path>, texts: &[String]) -> Result<PathBuf, StampError> {
+    let path = glyphs::find_font(named)?;
+    glyphs::Glyphs::load(Some(&path), texts.iter().map(String::as_str))?;
+    Ok(path)
 }
 
 /// Judges the font.
-pub fn font(path: Option<&Path>, tried: Result<(), String>) -> Finding {
+pub fn font(tried: &Result<PathBuf, StampError>) -> Finding {
     let check = both("叠加字体", "font for the stamp");
-    let mend = both(
-        "执行 apt-get install fonts-noto-cjk，或在 [stamp] font 指明字体文件",
-        "run apt-get install fonts-noto-cjk, or name a font file in [stamp] font",
-    );
-    match (path, tried) {
-        (None, _) => {
-            Finding::bad("font", Standing::Wrong, check, both("没有找到 Noto Sans CJK", "no Noto Sans CJK found"), mend)
-        }
-        (Some(path), Ok(())) => {
-            let path = path.display().to_string();
-            Finding::ok("font", check, both(path.clone(), path))
-        }
-        (Some(path), Err(why)) => {
-            let found = format!("{}: {why}", path.display());
-            Finding::bad("font", Standing::Wrong, check, both(found.clone(), found), mend)
-        }
+    match tried {
+        Ok(path) => Finding::ok("font", check, both(path.display().to_string(), path.display().to_string())),
+        Err(why) => Finding::bad(
+            "font",
+            Standing::Wrong,
+            check,
+            both(why.to_string(), why.to_string()),
+            both(
+                "执行 apt-get install fonts-noto-cjk，或在 [stamp] font 指明字体文件",
+                "run apt-get install fonts-noto-cjk, or name a font file in [stamp] font",
+            ),
+        ),
     }
 }
 
@@ -225,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_encoder_that_does_not_work_is_a_fault_only_when_the_hall_asks_for_it() {
-        let trial = |name: &str, works| Trial { name: name.into(), works, detail: "detail".into() };
+        let trial = |name: &str, works| EncoderProbe { name: name.into(), works, detail: "detail".into() };
         let trials = [trial("vaapi", false), trial("x264", true)];
         let standings: Vec<Standing> = encoders("auto", &trials).iter().map(|f| f.standing).collect();
         assert_eq!(standings, [Standing::Ok, Standing::Absent, Standing::Ok]);
@@ -235,9 +158,10 @@ mod tests {
 
     #[test]
     fn a_font_must_be_there_and_have_the_characters() {
-        let path = Path::new("/fonts/a.ttc");
-        assert_eq!(font(Some(path), Ok(())).standing, Standing::Ok);
-        assert_eq!(font(Some(path), Err("no glyphs for 区".into())).standing, Standing::Wrong);
-        assert_eq!(font(None, Ok(())).standing, Standing::Wrong);
+        assert_eq!(font(&Ok("/fonts/a.ttc".into())).standing, Standing::Ok);
+        let missing = try_font(Some(Path::new("/no/such/font.ttc")), &[]);
+        let finding = font(&missing);
+        assert_eq!(finding.standing, Standing::Wrong);
+        assert!(finding.found.en.contains("/no/such/font.ttc"), "{}", finding.found.en);
     }
 }
