@@ -80,6 +80,8 @@ step "测试媒体 · test media"
 mkdir -p "$state"
 storage="$(sed -nE 's/^path *= *"([^"]+)".*/\1/p' "$hall" | head -n 1)"
 storage="$(cd "$(dirname "$hall")" && realpath -m "$storage")"
+# The recorder never makes a storage root itself: a disk that is not mounted must not fill the one beneath.
+mkdir -p "$storage"
 JIANCHA_CAMERA_PASSWORD="$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')"
 export JIANCHA_CAMERA_PASSWORD
 
