@@ -69,13 +69,13 @@ pub(super) fn span(from: WallTime, to: WallTime, most_hours: i64) -> Result<Span
     let span = Span::new(from, to);
     if span.is_empty() {
         return Err(Refusal::BadSpan {
-            zh: "结束时间(to)须晚于开始时间(from)。".into(),
+            zh: "结束时间（to）须晚于开始时间（from）。".into(),
             en: "The end (to) must come after the start (from).".into(),
         });
     }
     if span.micros() > most_hours * 3600 * 1_000_000 {
         return Err(Refusal::BadSpan {
-            zh: format!("时段过长,最长 {most_hours} 小时,请缩短后重试。"),
+            zh: format!("时段过长，最长 {most_hours} 小时，请缩短后重试。"),
             en: format!("The span is too long. Ask for at most {most_hours} h."),
         });
     }

@@ -215,7 +215,7 @@ impl Viewer {
             Some(init) => self.format(init).await?,
             None => {
                 let waiting = Said::Waiting {
-                    zh: "摄像机尚未送来画面,请稍候。",
+                    zh: "摄像机尚未送来画面，请稍候。",
                     en: "The camera has not sent a picture yet. Please wait.",
                 };
                 self.say(&waiting).await?;

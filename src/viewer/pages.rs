@@ -17,7 +17,7 @@ struct Pages;
 const NOT_BUILT: &str = r#"<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><title>监察 Jiancha</title></head><body>
 <h1>页面尚未构建</h1>
-<p>录像与接口照常工作,但本程序编译时没有包含网页。请在源代码目录执行 <code>make web</code>,然后重新编译(<code>touch src/viewer/pages.rs &amp;&amp; cargo build --release</code>)。</p>
+<p>录像与接口照常工作，但本程序编译时没有包含网页。请在源代码目录执行 <code>make web</code>，然后重新编译（<code>touch src/viewer/pages.rs &amp;&amp; cargo build --release</code>）。</p>
 <h1 lang="en">The pages were not built</h1>
 <p lang="en">Recording and the API work, but this program was compiled without its pages. Run <code>make web</code> in the source folder, then compile again (<code>touch src/viewer/pages.rs &amp;&amp; cargo build --release</code>).</p>
 </body></html>

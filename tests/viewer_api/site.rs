@@ -265,7 +265,7 @@ impl Site {
         let cut = CutSettings { segment_seconds: 60, part_90k: 90_000 };
         let subject = Subject { camera: camera.into(), ..Subject::default() };
         let run = format!("{camera}-{}", units[0].capture().as_micros());
-        let mut writer = SegmentWriter::new(cut, subject, format.clone(), true, run);
+        let mut writer = SegmentWriter::new(cut, subject, format.clone(), true, run.clone());
         let mut commands = Vec::new();
         for unit in units {
             writer.push(unit, &mut commands);
@@ -274,7 +274,7 @@ impl Site {
             writer.finish(&mut commands);
         }
         for command in commands {
-            disk.write(&CameraId::new(camera), command).unwrap();
+            disk.write(&CameraId::new(camera), &run, command).unwrap();
         }
         disk.sync();
     }
