@@ -49,11 +49,11 @@ pub struct Facts {
     pub packets_lost: u64,
     /// Monotonic time at which the newest picture arrived.
     pub last_picture: Option<Duration>,
-    rates: Rates,
+    pub(super) rates: Rates,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Rates {
+pub(super) struct Rates {
     /// Pictures, picture bytes and sound bytes of each second of monotonic time, oldest first.
     seconds: VecDeque<(u64, [u64; 3])>,
 }
