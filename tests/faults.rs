@@ -1,5 +1,7 @@
 //! Cameras that misbehave: recording resumes by itself within 15 s of the camera's return, the others have no gap, the ledger says why.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+
 mod world;
 
 use std::time::Duration;
@@ -50,7 +52,7 @@ fn misbehave(world: &mut World, source: &str, fault: &str, seconds: u64, causes:
     wait_for("recording after the camera's return", Duration::from_secs(40), || {
         let state = world.camera_state("C1");
         let fresh = state["newest_part"].as_str().is_some_and(|t| t.parse::<WallTime>().unwrap() > healed.plus_micros(500_000));
-        (fresh && state["state"] == "recording" || fresh && state["stamp_mode"] == "camera").then_some(())
+        (fresh && (state["state"] == "recording" || state["stamp_mode"] == "camera")).then_some(())
     });
     wait_for("the timeline to reach past the return", Duration::from_secs(15), || {
         recorded_to(world, "01").filter(|t| *t > healed).map(drop)

@@ -1,5 +1,7 @@
 //! What hall.toml accepts and refuses, seen from outside: each fault by line, key and kind, all of them at once.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,9 @@ impl Surroundings for MadeUp {
         path == Path::new("/etc/jiancha/font.ttc")
     }
 }
+
+/// Number of the case, the hall.toml, and what must be complained of: line, key, kind.
+type Case = (usize, &'static str, &'static [(usize, &'static str, ComplaintKind)]);
 
 fn read(text: &str) -> Result<(Hall, Vec<Complaint>), Complaints> {
     parse_with(text, Path::new("/etc/jiancha"), &MadeUp)
@@ -134,7 +139,7 @@ fn a_pickup_of_its_own_and_a_list_of_inline_tables_are_read() {
 /// One fault each: the line of [`SMALLEST`] that is replaced, its new text, and what must be told.
 #[test]
 fn every_fault_is_told_by_line_key_and_kind() {
-    let cases: &[(usize, &str, &[(usize, &str, ComplaintKind)])] = &[
+    let cases: &[Case] = &[
         (2, "name = 重庆街道", &[(2, "", Syntax)]),
         (2, "name = \"重庆街道", &[(2, "", Syntax)]),
         (3, "name = \"又一个名字\"", &[(3, "", Syntax)]),
@@ -234,7 +239,7 @@ fn every_fault_is_told_by_line_key_and_kind() {
 
 #[test]
 fn what_could_be_better_is_a_warning_and_the_hall_loads() {
-    let cases: &[(usize, &str, &[(usize, &str, ComplaintKind)])] = &[
+    let cases: &[Case] = &[
         (16, "password = \"geheim\"", &[(16, "camera[C3].password", ExposedPassword)]),
         (16, "password_file = \"open.secret\"", &[(16, "camera[C3].password_file", ExposedPassword)]),
         (37, "listen = \"0.0.0.0:8080\"", &[(37, "viewer.listen", OpenListener)]),

@@ -53,7 +53,7 @@ pub enum DiskNews {
 pub type OnNews = Arc<dyn Fn(DiskNews) + Send + Sync>;
 
 enum Order {
-    Write { camera: CameraId, run: String, command: WriteCommand },
+    Write { camera: CameraId, run: String, command: Box<WriteCommand> },
     Sync(Sender<()>),
     Stop,
 }
@@ -132,7 +132,7 @@ impl Disk {
         }
         self.waiting.fetch_add(bytes, Ordering::Relaxed);
         // The worker lives as long as we do.
-        let _ = self.orders.send(Order::Write { camera: camera.clone(), run: run.to_owned(), command });
+        let _ = self.orders.send(Order::Write { camera: camera.clone(), run: run.to_owned(), command: Box::new(command) });
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl Worker {
             match inbox.recv_timeout(next_sync.saturating_duration_since(Instant::now())) {
                 Ok(Order::Write { camera, run, command }) => {
                     self.waiting.fetch_sub(command_bytes(&command), Ordering::Relaxed);
-                    if let Err(reason) = self.carry_out(&camera, &run, command) {
+                    if let Err(reason) = self.carry_out(&camera, &run, *command) {
                         self.open.remove(&run);
                         self.fail(camera, run, reason);
                     }

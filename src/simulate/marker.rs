@@ -134,7 +134,7 @@ fn code(number: u32) -> [bool; BLOCKS] {
 fn crc5(number: u32) -> u32 {
     (0..9).rev().fold(0x1f, |crc, place| {
         let carry = (crc >> 4 ^ number >> place) & 1;
-        (crc << 1 & 0x1f) ^ carry * 0b00101
+        ((crc << 1) & 0x1f) ^ (carry * 0b00101)
     })
 }
 

@@ -201,7 +201,8 @@ fn may_break(before: char, after: char) -> bool {
     let of_a_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '/');
     let closing = "、,。;:?!)》」』】〕”’,.;:?!)]";
     let opening = "(《「『【〔“‘([";
-    !(of_a_word(before) && of_a_word(after)) && !closing.contains(after) && !opening.contains(before)
+    let inside_a_word = of_a_word(before) && of_a_word(after);
+    !(inside_a_word || closing.contains(after) || opening.contains(before))
 }
 
 /// Breaks `text` once so that the longer of the two lines is as short as possible; one line when it has no place to break.

@@ -34,7 +34,7 @@ pub(super) async fn page(request: Request) -> Response {
         return Refusal::MethodNotAllowed.into_response();
     }
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-    answer(path, known, |name| Pages::get(name))
+    answer(path, known, Pages::get)
 }
 
 /// The answer to `path` from the files that `get` finds.

@@ -153,6 +153,9 @@ impl Points {
     }
 }
 
+/// Size of a picture, and how well, how large and where its time was found.
+type Remembered = ((usize, usize), (f32, f32, f32, f32));
+
 /// Finds the time in the top left corner.
 pub fn find(picture: &Luma) -> Option<Found> {
     let reference = reference();
@@ -167,7 +170,7 @@ pub fn find(picture: &Luma) -> Option<Found> {
     let ink_width = (reference.right - reference.left) as f32;
 
     // Where the last picture of this size had it, else a coarse search; then fine around the best.
-    static LAST: Mutex<Vec<((usize, usize), (f32, f32, f32, f32))>> = Mutex::new(Vec::new());
+    static LAST: Mutex<Vec<Remembered>> = Mutex::new(Vec::new());
     let size = (picture.width, picture.height);
     let last = LAST.lock().expect("no reader panics").iter().find(|(of, _)| *of == size).map(|(_, found)| *found);
     let fine = points(2);

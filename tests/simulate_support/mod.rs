@@ -173,7 +173,7 @@ fn note(seen: &mut Seen, item: CodecItem) {
             let stream = packet.stream_id();
             for report in packet.pkts().filter_map(|p| p.as_sender_report().ok().flatten()) {
                 let Some(ticks) = packet.rtp_timestamp() else { continue };
-                let ntp = i128::from(report.ntp_timestamp().0) * 1_000_000 >> 32;
+                let ntp = (i128::from(report.ntp_timestamp().0) * 1_000_000) >> 32;
                 let unix = i64::try_from(ntp).unwrap() - 2_208_988_800_000_000;
                 seen.reports.push(Report { stream, ticks: ticks.timestamp(), ntp: WallTime::from_micros(unix), arrival });
             }

@@ -88,7 +88,7 @@ impl Canvas {
         let row = row as usize;
         let luma = self.width * self.height;
         self.planes[row * self.width + from..row * self.width + to].fill(colour.y);
-        if row % 2 == 0 {
+        if row.is_multiple_of(2) {
             let at = luma + row / 2 * (self.width / 2);
             let (from, to) = (at + from / 2, at + to.div_ceil(2));
             self.planes[from..to].fill(colour.u);

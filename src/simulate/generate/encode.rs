@@ -32,7 +32,7 @@ pub fn encode(
     let sink = bin.by_name("out").and_downcast::<AppSink>().ok_or("the pipeline has no appsink")?;
     source.set_caps(Some(caps));
     pipeline.set_state(gst::State::Playing).map_err(|e| format!("the encoder does not start: {}", complaint(&pipeline, &e)))?;
-    let result = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         scope.spawn(|| {
             for raw in input {
                 let mut buffer = gst::Buffer::from_mut_slice(raw.bytes);
@@ -51,8 +51,7 @@ pub fn encode(
         // Releases a feeder that waits for room after an error.
         let stopped = pipeline.set_state(gst::State::Null).map_err(|e| format!("the encoder does not stop: {e}"));
         result.and(stopped.map(|_| ()))
-    });
-    result
+    })
 }
 
 fn drain(pipeline: &gst::Element, sink: &AppSink, output: &mut impl FnMut(&[u8])) -> Result<(), String> {
