@@ -233,7 +233,6 @@ fn unknown_placeholder(text: &str) -> Option<&str> {
 fn missing_element(name: &str) -> String {
     let package = match name {
         "appsrc" | "appsink" | "videoconvert" | "videoscale" | "videorate" => Some("gstreamer1.0-plugins-base"),
-        "capssetter" => Some("gstreamer1.0-plugins-good"),
         "h264parse" | "h265parse" | "openh264enc" | "x265enc" => Some("gstreamer1.0-plugins-bad"),
         "x264enc" => Some("gstreamer1.0-plugins-ugly"),
         "avdec_h264" | "avdec_h265" => Some("gstreamer1.0-libav"),

@@ -30,7 +30,7 @@ fn covered_share(layout: &Layout, width: u32, height: u32) -> f64 {
 #[test]
 fn at_1080_lines_the_time_is_top_left_and_the_label_bottom_right() {
     let layout = place(1920, 1080, &usual(), measure).expect("it fits");
-    assert_eq!((layout.font_px, layout.outline_px), (34, 2));
+    assert_eq!((layout.font_px, layout.outline_px), (34, 3));
     assert_eq!((layout.time.x, layout.time.y), (22, 22));
     assert_eq!(texts(&layout), ["长春市朝阳区 重庆街道便民服务中心", "综合受理区 3、4号窗口"]);
     for line in &layout.label {
@@ -70,10 +70,8 @@ fn a_label_too_long_for_its_line_is_wrapped_at_a_space_at_full_size() {
 
 #[test]
 fn a_label_without_spaces_is_wrapped_between_characters() {
-    let long = lines(&["内蒙古自治区阿拉善盟阿拉善左旗巴彦浩特镇额鲁特街道1024号便民服务"]);
-    let layout = place(1920, 1080, &long, measure).expect("it fits");
-    assert_eq!(layout.font_px, 34);
-    assert_eq!(texts(&layout), ["内蒙古自治区阿拉善盟阿拉善左旗巴", "彦浩特镇额鲁特街道1024号便民服务"]);
+    let wrapped = wrap("内蒙古自治区阿拉善盟阿拉善左旗巴彦浩特镇额鲁特街道1024号便民服务", may_break, |t| measure(t, 10).width);
+    assert_eq!(wrapped, ["内蒙古自治区阿拉善盟阿拉善左旗巴", "彦浩特镇额鲁特街道1024号便民服务"]);
 }
 
 #[test]

@@ -40,6 +40,10 @@ const GOP_FRAMES: u32 = 120;
 /// Pictures a decoder may hold back to bring them into order (ITU-T H.264 and H.265: at most 16), with room for the encoder.
 const IN_WORK: usize = 64;
 
+/// The first units wait until there are this many: their distances tell the frame rate, by which encoders share out the bits.
+/// Cameras' own statements of it are often missing or wrong.
+const RATE_UNITS: usize = 5;
+
 /// A pipeline that makes no progress for this long while it is being drained is given up.
 const STUCK: Duration = Duration::from_secs(30);
 
@@ -79,9 +83,18 @@ struct State {
     given: u64,
     lost: u64,
     key_wanted: bool,
+    /// The first units, until the frame rate is known.
+    held: Option<Held>,
     /// Why nothing more is taken.
     ended: Option<String>,
     format: Option<gst::Caps>,
+}
+
+/// Units that wait for the frame rate.
+struct Held {
+    caps: gst::Caps,
+    pts_90k: Vec<i64>,
+    buffers: Vec<gst::Buffer>,
 }
 
 /// What belongs to a picture besides its samples.
@@ -138,7 +151,10 @@ impl Reencoder {
         };
         let built = encoder.build(fill)?;
         let shared = Arc::new(Shared {
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                held: Some(Held { caps, pts_90k: Vec::new(), buffers: Vec::new() }),
+                ..State::default()
+            }),
             moved: Condvar::new(),
             sink: Mutex::new(Some(Box::new(sink))),
             stopping: AtomicBool::new(false),
@@ -146,7 +162,6 @@ impl Reencoder {
         });
         connect(&built, &shared, painter, KeyClock::new(key_grid_seconds));
         let Built { pipeline, input, .. } = built;
-        input.set_caps(Some(&caps));
         let reencoder = Self { pipeline, input, shared };
         reencoder.pipeline.set_state(gst::State::Playing).map_err(|_| {
             let reason = lock(&reencoder.shared.state).ended.clone();
@@ -187,20 +202,37 @@ impl Reencoder {
             return Err(StampError::Ended { reason: reason.clone() });
         }
         let time = state.register(&unit)?;
-        let mut buffer = gst::Buffer::from_slice(unit.data);
+        let mut buffer = gst::Buffer::from_slice(unit.data.clone());
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_nseconds(time));
             if !unit.random_access {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
         }
+        state.pushed += 1;
         // The lock is kept, so that units enter the pipeline in the order of their numbers; appsrc only appends to its queue.
-        self.input.push_buffer(buffer).map(|_| ()).map_err(|flow| {
+        let entered = match &mut state.held {
+            Some(held) => {
+                held.pts_90k.push(unit.pts_90k);
+                held.buffers.push(buffer);
+                if held.buffers.len() < RATE_UNITS { Ok(()) } else { self.release(&mut state) }
+            }
+            None => self.input.push_buffer(buffer).map(|_| ()),
+        };
+        entered.map_err(|flow| {
             state.under_way.remove(&time);
             StampError::Ended { reason: format!("the pipeline takes no more pictures ({flow})") }
-        })?;
-        state.pushed += 1;
-        Ok(())
+        })
+    }
+
+    /// Lets the first units into the pipeline, with the frame rate they show.
+    fn release(&self, state: &mut State) -> Result<(), gst::FlowError> {
+        let Some(mut held) = state.held.take() else { return Ok(()) };
+        if let Some(rate) = frame_rate(&mut held.pts_90k) {
+            held.caps.make_mut().set("framerate", rate);
+        }
+        self.input.set_caps(Some(&held.caps));
+        held.buffers.into_iter().try_for_each(|buffer| self.input.push_buffer(buffer).map(|_| ()))
     }
 
     /// Pictures waiting to be decoded.
@@ -231,7 +263,8 @@ impl Reencoder {
     }
 
     fn drain(self) {
-        if self.input.end_of_stream().is_err() {
+        let released = self.release(&mut lock(&self.shared.state));
+        if released.is_err() || self.input.end_of_stream().is_err() {
             return self.shared.give(Stamped::Failed("the pipeline was stopped before its end".to_owned()));
         }
         let mut seen = None;
@@ -550,6 +583,17 @@ fn input_caps(format: &VideoFormat) -> Result<gst::Caps, StampError> {
         .field("alignment", "au")
         .field("codec_data", gst::Buffer::from_slice(format.configuration.clone()))
         .build())
+}
+
+/// Frames per second, to the half, from the distances of pictures in the order they are shown. `None` when they tell nothing.
+fn frame_rate(pts_90k: &mut [i64]) -> Option<gst::Fraction> {
+    pts_90k.sort_unstable();
+    let mut distances: Vec<i64> = pts_90k.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|d| *d > 0).collect();
+    distances.sort_unstable();
+    // The lower middle: a picture lost among the first must not halve the rate.
+    let distance = *distances.get(distances.len().checked_sub(1)? / 2)?;
+    let halves = (180_000 + distance / 2) / distance;
+    Some(gst::Fraction::new(i32::try_from(halves.clamp(1, 240)).ok()?, 2))
 }
 
 /// `kbps` is meant for 1920×1080; other sizes get their share by area, never below 200 kbit/s.

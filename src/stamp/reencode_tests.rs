@@ -123,3 +123,18 @@ fn the_bit_rate_follows_the_area() {
     assert_eq!(bitrate_kbps(3000, 640, 360), 333);
     assert_eq!(bitrate_kbps(3000, 64, 64), 200);
 }
+
+#[test]
+fn the_frame_rate_is_taken_from_the_pictures_themselves() {
+    let rate = |pts: &[i64]| frame_rate(&mut pts.to_vec()).map(|r| (r.numer(), r.denom()));
+    assert_eq!(rate(&[0, 3600, 7200, 10_800, 14_400]), Some((25, 1)));
+    assert_eq!(rate(&[0, 7200, 14_400, 21_600, 28_800]), Some((25, 2)));
+    // Unsteady time stamps; a lost picture; decoding order of I P B B P.
+    assert_eq!(rate(&[0, 3590, 7230, 10_790, 14_410]), Some((25, 1)));
+    assert_eq!(rate(&[0, 3000, 9000, 12_000, 18_000]), Some((30, 1)));
+    assert_eq!(rate(&[0, 10_800, 3600, 7200, 21_600]), Some((25, 1)));
+    assert_eq!(rate(&[5]), None);
+    assert_eq!(rate(&[5, 5, 5]), None);
+    assert_eq!(rate(&[0, i64::MAX]), Some((1, 2)));
+    assert_eq!(rate(&[0, 1]), Some((120, 1)));
+}
