@@ -1,6 +1,10 @@
 //! The same HLS address plays in ffmpeg and VLC: nothing but the address, whose token is signed and expires.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod world;
 
@@ -28,10 +32,8 @@ fn playback_address(world: &mut World) -> String {
 }
 
 fn ffmpeg_plays(address: &str) {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-xerror", "-stats", "-i", address, "-f", "null", "-"])
-        .output()
-        .unwrap();
+    let output =
+        Command::new("ffmpeg").args(["-v", "error", "-xerror", "-stats", "-i", address, "-f", "null", "-"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let probe = Command::new("ffprobe")
@@ -70,7 +72,17 @@ fn vlc_plays(world: &World, address: &str) {
     }
     let output = vlc()
         .env("HOME", &stills)
-        .args(["-I", "dummy", "--play-and-exit", "--no-interact", "--vout", "dummy", "--aout", "dummy", "--no-sub-autodetect-file"])
+        .args([
+            "-I",
+            "dummy",
+            "--play-and-exit",
+            "--no-interact",
+            "--vout",
+            "dummy",
+            "--aout",
+            "dummy",
+            "--no-sub-autodetect-file",
+        ])
         .args(["--video-filter", "scene", "--scene-format", "png", "--scene-ratio", "25", "--scene-prefix", "still"])
         .arg(format!("--scene-path={}", stills.display()))
         .args(["--run-time", "30", address, "vlc://quit"])
