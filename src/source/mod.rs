@@ -1,4 +1,4 @@
-//! Where media comes from: RTSP cameras ([`rtsp`]) and files ([`file`]); both give a [`StreamFormat`] and then access units with
+//! Where media comes from: RTSP cameras ([`rtsp`]) and files ([`mod@file`]); both give a [`StreamFormat`] and then access units with
 //! capture times.
 //!
 //! [`anchor`] finds the capture time of each unit, [`reconnect`] says when to try again, [`sound`] turns G.711 into FLAC.
