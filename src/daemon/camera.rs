@@ -91,7 +91,8 @@ impl CameraTask {
             tracing::warn!(camera = %self.camera.id, cause = end.cause.word(), detail = %end.detail, "session ended");
             self.settings.meter.ended(end.clone());
             state.note_stopped(&end);
-            if delivered {
+            // A disk that refuses is not mended by asking the camera again at once.
+            if delivered && end.cause != GapCause::Disk {
                 reconnect.worked();
             }
             let pause = reconnect.pause(rand::rng().random());
