@@ -42,7 +42,7 @@ const IN_WORK: usize = 64;
 
 /// The first units wait until there are this many: their distances tell the frame rate, by which encoders share out the bits.
 /// Cameras' own statements of it are often missing or wrong.
-const RATE_UNITS: usize = 5;
+pub const RATE_UNITS: usize = 5;
 
 /// A pipeline that makes no progress for this long while it is being drained is given up.
 const STUCK: Duration = Duration::from_secs(30);
@@ -52,6 +52,9 @@ const ORIGIN: gst::ClockTime = gst::ClockTime::from_seconds(3600);
 
 /// Stamps one camera's pictures.
 ///
+/// The first [`RATE_UNITS`] units wait for each other, so that their distances tell the frame rate; afterwards every picture comes
+/// out before the next goes in, as far as the camera's own reordering allows.
+///
 /// The sink is called from the pipeline's thread. While it blocks, decoding waits and [`push`](Self::push) soon reports
 /// [`StampError::Lagging`]. Dropping a `Reencoder` ends it at once: units under way are lost and the sink is not called again.
 pub struct Reencoder {
@@ -60,7 +63,8 @@ pub struct Reencoder {
     shared: Arc<Shared>,
 }
 
-/// What the caller, the pipeline's thread and its bus share. Of the two locks only one is ever held.
+/// What the caller, the pipeline's thread and its bus share. `state` is never held together with another lock; `in_sink` is taken
+/// inside `sink`, for an instant only.
 struct Shared {
     state: Mutex<State>,
     /// Told whenever a unit is taken for decoding, a picture is given out, or the end has come.
