@@ -5,6 +5,7 @@
 //! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work.
 
 pub mod blend;
+mod caps;
 pub mod encoders;
 pub mod glyphs;
 mod painter;
@@ -12,8 +13,10 @@ pub mod placement;
 mod probe;
 mod probe_clip;
 pub mod reencode;
+mod rhythm;
 mod sample_entry;
 pub mod text;
+mod under_way;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
