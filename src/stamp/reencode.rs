@@ -48,7 +48,8 @@ const STUCK: Duration = Duration::from_secs(30);
 /// out before the next goes in, as far as the camera's own reordering allows.
 ///
 /// The sink is called from the pipeline's thread. While it blocks, decoding waits and [`push`](Self::push) soon reports
-/// [`StampError::Lagging`]. Dropping a `Reencoder` ends it at once: units under way are lost and the sink is not called again.
+/// [`StampError::Lagging`]. Dropping a `Reencoder` ends it: units under way are lost and the sink is not called again. The drop
+/// waits for the picture in work, two seconds at most; a pipeline that takes longer is stopped in the background.
 pub struct Reencoder {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,
