@@ -12,7 +12,7 @@ help: ## 列出全部目标 · list the targets
 setup: ## 安装缺少的 Debian 软件包与 npm 依赖，检查 Rust 与 Node · install what is missing to build and run
 	@scripts/setup.sh
 
-setup-test: ## setup，外加测试所需的浏览器、VLC、文字识别 · the same plus what the tests use
+setup-test: ## setup，外加测试所需的浏览器、VLC、FFmpeg · the same plus what the tests use
 	@scripts/setup.sh --test
 
 # The viewer is built again only when one of its sources is newer than what was built.

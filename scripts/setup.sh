@@ -36,8 +36,6 @@ curl|查看录像状态、控制模拟摄像机 · asks for health, commands the
 test_packages='chromium|在真实浏览器里测试监看页面 · the viewer in a real browser
 vlc-bin|用 VLC 播放 HLS 地址 · plays the HLS address
 vlc-plugin-base|VLC 的插件 · its plugins
-tesseract-ocr|读出画面上的叠加文字 · reads the stamp in the picture
-tesseract-ocr-chi-sim|识别汉字 · the same for Chinese
 ffmpeg|用独立程序检查每个录像文件 · checks every file by a program not ours'
 
 wanted="$build_packages"

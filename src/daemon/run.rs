@@ -121,9 +121,10 @@ impl Run {
         };
         let behind = tail.clone();
         let settings = &tail.settings;
-        let stamper = Reencoder::start(&format.video, &settings.label, &settings.stamp, encoder, move |stamped| {
-            behind.take_stamped(stamped)
-        })?;
+        // A key frame on every line of the segments' grid, so that files are cut there.
+        let grid = settings.cut.segment_seconds;
+        let sink = move |stamped| behind.take_stamped(stamped);
+        let stamper = Reencoder::start_on_grid(&format.video, &settings.label, &settings.stamp, encoder, grid, sink)?;
         Ok(Self { stamper: Some(stamper), tail, newest_in: None })
     }
 

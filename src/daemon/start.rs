@@ -24,9 +24,8 @@ use crate::segment::disk::{Disk, DiskNews, OnNews};
 use crate::segment::part::to_90k;
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
-use crate::stamp::StampError;
 use crate::stamp::encoders::{self, EncoderDescription};
-use crate::stamp::glyphs::Glyphs;
+use crate::stamp::{StampError, check_label};
 use crate::time::Clock;
 use crate::viewer::people::{FirstAdmin, People};
 use crate::viewer::{self, Shown};
@@ -213,8 +212,10 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
     if stamped.is_empty() {
         return Ok(None);
     }
-    let labels: Vec<String> = stamped.iter().flat_map(|c| hall.label_lines(c)).collect();
-    Glyphs::load(hall.stamp.font.as_deref(), labels.iter().map(String::as_str))?;
+    for camera in stamped {
+        // Whatever size a camera sends, a label that does not fit R2's 1080P will not do.
+        check_label(&hall.label_lines(camera), &hall.stamp, 1920, 1080)?;
+    }
     Ok(Some(encoders::choose(&hall.stamp)?))
 }
 

@@ -26,8 +26,8 @@ use super::{StampError, Stamped};
 use crate::hall::StampSettings;
 use crate::media::{VideoFormat, VideoUnit};
 
-/// Units that may wait to be decoded; 2.56 s at 25 frames a second. At 3 Mbit/s they hold about 1 MB.
-pub const QUEUE_UNITS: usize = 64;
+/// Units that may wait to be decoded; 10 s at 25 frames a second. At 3 Mbit/s they hold about 4 MB.
+pub const QUEUE_UNITS: usize = 256;
 
 /// Key frames fall on this grid of Beijing time unless told otherwise, in seconds.
 pub const DEFAULT_KEY_GRID_SECONDS: u32 = 60;
