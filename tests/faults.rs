@@ -1,6 +1,10 @@
 //! Cameras that misbehave: recording resumes by itself within 15 s of the camera's return, the others have no gap, the ledger says why.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod world;
 

@@ -1,6 +1,10 @@
 //! What hall.toml accepts and refuses, seen from outside: each fault by line, key and kind, all of them at once.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 use std::io;
 use std::path::{Path, PathBuf};

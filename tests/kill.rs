@@ -1,7 +1,11 @@
 //! kill -9 of the recorder at random moments: at most the open part of each camera is lost, the rest plays, and the timeline shows
 //! the break with its cause.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod world;
 

@@ -1,7 +1,11 @@
 //! Two minutes of three cameras, simulator and recorder as separate processes: no picture missing or doubled, sound and picture
 //! together, the camera's own A-law bytes, files that decode without an error, and the right time and label in the picture.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod reading;
 mod world;

@@ -1,6 +1,10 @@
 //! `jiancha replay`: the same media, start and hall give the same files, byte for byte, faster than real time, stamped.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod world;
 

@@ -1,6 +1,10 @@
 //! Segment files seen from outside: cut on the minute grid, chained, readable by a parser that is not ours, whole after a cut.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 use std::io::Cursor;
 

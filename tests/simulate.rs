@@ -2,7 +2,11 @@
 //!
 //! The media must be there (`make setup` makes it); what is missing is made first, which takes a minute.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 #[path = "simulate_support/mod.rs"]
 mod support;

@@ -1,7 +1,11 @@
 //! The stamp as seen from outside: coded pictures go in, coded pictures come out, and what stands in them is read back from the
 //! decoded samples by other means than those that drew it.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod media;
 mod reading;

@@ -1,6 +1,10 @@
 //! Wrong input: a clear error that names the thing and the remedy, an exit code, and nothing half-started.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a panic here is a failed test with a line number; figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic here is a failed test with a line number; figures are printed"
+)]
 
 mod world;
 

@@ -68,6 +68,7 @@ fn main() -> ExitCode {
 
 fn carry_out(options: &Options) -> Result<Report, String> {
     let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("whole_process");
+    let _alone = rig::claim(&work)?;
     let setting = Setting {
         window: Duration::from_secs(options.seconds),
         settle: Duration::from_secs(if options.quick { 1 } else { 3 }),

@@ -225,7 +225,8 @@ impl Report {
         let head = &self.head;
         let mut out = String::new();
         let _ = writeln!(out, "Whole processes, {}; jiancha {} (release), {}", head.began, head.jiancha, head.ffmpeg);
-        let _ = writeln!(out, "{}; {} windows of {} s each, recorders in turn", head.machine, head.pairs, head.window_seconds);
+        let _ =
+            writeln!(out, "{}; windows of {} s, {} of each recorder in turn", head.machine, head.window_seconds, head.pairs);
         for comparison in &self.comparisons {
             comparison.table(&mut out);
         }

@@ -126,6 +126,18 @@ pub fn start_cameras(id: &str, address: SocketAddr, media: &Path, folder: &Path)
     Ok(cameras)
 }
 
+/// Keeps a second bench out of `folder` for as long as the file is held: the two would measure each other.
+///
+/// # Errors
+/// That another bench runs, or the system's words.
+pub fn claim(folder: &Path) -> Result<File, String> {
+    let path = folder.join("lock");
+    let cannot = |e: std::io::Error| format!("lock {}: {e}", path.display());
+    let lock = fs::create_dir_all(folder).and_then(|()| File::create(&path)).map_err(cannot)?;
+    lock.try_lock().map_err(|_| format!("another bench is running (it holds {})", path.display()))?;
+    Ok(lock)
+}
+
 /// An empty folder in place of what may lie there from a bench that was killed.
 ///
 /// # Errors
