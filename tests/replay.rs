@@ -40,12 +40,26 @@ pickup = "C1"
 path = "storage"
 "#;
 
-fn replay(dir: &std::path::Path, out: &str) -> (i32, Value) {
-    let clip = |name: &str| media_dir().join(name).display().to_string();
+/// Puts a simulated camera's loop into one file, as a camera's own recording would be.
+fn mux(dir: &std::path::Path, name: &str, video: &str, sound: &[&str]) -> String {
+    let clip = |file: &str| media_dir().join(file).display().to_string();
+    let out = dir.join(name).display().to_string();
+    let (options, file) = sound.split_at(sound.len() - 1);
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-fflags", "+genpts", "-r", "25", "-i", &clip(video)])
+        .args(options)
+        .args(["-i", &clip(file[0]), "-c", "copy", &out])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    out
+}
+
+fn replay(dir: &std::path::Path, clips: [&str; 2], out: &str) -> (i32, Value) {
     let output = Command::new(JIANCHA)
         .args(["replay", "--json", "--seconds", "35", "--start", "2026-02-16T23:59:40+08:00", "--config"])
         .arg(dir.join("hall.toml"))
-        .args(["--media", &format!("C1={}", clip("h264-alaw.mkv")), "--media", &format!("C2={}", clip("h265-aac.mkv"))])
+        .args(["--media", &format!("C1={}", clips[0]), "--media", &format!("C2={}", clips[1])])
         .arg("--out")
         .arg(dir.join(out))
         .output()
@@ -57,13 +71,16 @@ fn replay(dir: &std::path::Path, out: &str) -> (i32, Value) {
 
 #[test]
 fn the_same_media_give_the_same_files() {
-    let made = Command::new(JIANCHA).args(["simulate", "--generate"]).arg(media_dir()).output().unwrap();
+    let cameras = ["--cameras", "h264-alaw,h265-aac"];
+    let made = Command::new(JIANCHA).args(["simulate", "--generate"]).arg(media_dir()).args(cameras).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("hall.toml"), HALL).unwrap();
-    let (code, first) = replay(dir.path(), "a");
+    let alaw = mux(dir.path(), "alaw.mkv", "h264-alaw.h264", &["-f", "alaw", "-ar", "8000", "-ac", "1", "h264-alaw.alaw"]);
+    let aac = mux(dir.path(), "aac.mp4", "h265-aac.h265", &["h265-aac.aac"]);
+    let (code, first) = replay(dir.path(), [&alaw, &aac], "a");
     assert_eq!(code, 0, "{first:#}");
-    let (_, second) = replay(dir.path(), "b");
+    let (_, second) = replay(dir.path(), [&alaw, &aac], "b");
     assert_eq!(first, second);
 
     let stamped = &first["cameras"][0]["segments"];

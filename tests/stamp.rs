@@ -17,10 +17,10 @@ use jiancha::hall::StampSettings;
 use jiancha::media::{VideoFormat, VideoUnit};
 use jiancha::stamp::encoders::{EncoderDescription, choose, descriptions};
 use jiancha::stamp::reencode::{QUEUE_UNITS, Reencoder};
-use jiancha::stamp::{StampError, Stamped};
+use jiancha::stamp::{StampError, Stamped, check_label};
 use jiancha::time::WallTime;
 use media::{Clip, colorimetry, decode, encode};
-use reading::{Luma, find_label, find_time, read_label, read_time, same_label};
+use reading::{Luma, find_time, read_label, read_time, shows_label};
 
 const FIRST_LINE: &str = "长春市朝阳区 重庆街道便民服务中心";
 const SECOND_LINE: &str = "综合受理区 3、4号窗口";
@@ -94,13 +94,6 @@ fn assert_reads_back(width: u32, height: u32, pattern: &str, frames: u32, sample
     )
     .taken_from(at("2026-11-22T14:50:08.800+08:00"));
     let output = stamp(&clip);
-    if let Ok(d) = std::env::var("DUMP") {
-        std::fs::write(
-            format!("{d}/{}x{}-{}.h264", width, height, &pattern[..4]),
-            media::annex_b(&output.format, &output.units),
-        )
-        .unwrap();
-    }
     assert_eq!((output.format.width, output.format.height), (width, height));
     let pictures = decode(&output.format, &output.units);
     assert_eq!(pictures.len(), frames as usize);
@@ -109,15 +102,12 @@ fn assert_reads_back(width: u32, height: u32, pattern: &str, frames: u32, sample
         assert_eq!((picture.width, picture.height), (width as usize, height as usize));
         assert_time(picture, output.units[*n].capture);
     }
-    let lines = read_label(&pictures[sampled[0]]);
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(same_label(&lines[0], FIRST_LINE), "{lines:?}");
-    assert!(same_label(&lines[1], SECOND_LINE), "{lines:?}");
+    assert_eq!(read_label(&pictures[sampled[0]], ""), ["长春市朝阳区重庆街道便民服务中心", "综合受理区3、4号窗口"]);
 }
 
 #[test]
 fn time_and_label_read_back_at_360_lines() {
-    assert_reads_back(640, 360, "smpte", 30, &[0, 4, 5, 29]);
+    assert_reads_back(640, 360, "smpte75", 30, &[0, 4, 5, 29]);
 }
 
 #[test]
@@ -188,8 +178,15 @@ fn a_reader_finds_the_stamp_where_it_stands() {
     assert_time(&pictures[1], at("2027-01-01T00:00:00+08:00"));
     let time = find_time(&pictures[0]).expect("a time");
     assert!(time.left < 40 && time.top < 40 && time.right < 960, "{time:?}");
-    let lines = find_label(&pictures[0]);
-    assert!(lines.iter().all(|line| line.region.right > 1880 && line.region.right <= 1900 && line.region.left > 960));
+    assert!(shows_label(&pictures[0], &label()));
+    // A reader that says yes to everything proves nothing.
+    for wrong in
+        [[FIRST_LINE, "综合受理区 3、6号窗口"], ["长春市朝阳区 重庆街道便民服务站", SECOND_LINE], [SECOND_LINE, FIRST_LINE]]
+    {
+        assert!(!shows_label(&pictures[0], &wrong.map(str::to_owned)), "{wrong:?}");
+    }
+    let unstamped = decode(&clip.format, &clip.units);
+    assert_eq!((read_time(&unstamped[0]), read_label(&unstamped[0], "")), (None, Vec::new()));
 }
 
 #[test]
@@ -428,6 +425,9 @@ fn what_is_wrong_with_label_or_format_is_told_at_the_start() {
     let long = "内蒙古自治区阿拉善盟阿拉善左旗巴彦浩特镇额鲁特街道便民服务中心综合受理区咨询导服区";
     assert!(start(&clip.format, [long, long]).contains("640x360"));
     assert!(start(&clip.format, ["综合\u{1F600}", ""]).contains("U+1F600"));
+    let checked = check_label(&[long.to_owned(), long.to_owned()], &settings(), 640, 360);
+    assert!(matches!(checked, Err(StampError::LabelTooLong { width: 640, height: 360, .. })));
+    assert_eq!(check_label(&label(), &settings(), 1920, 1080).expect("it fits").font_px, 34);
     let empty = VideoFormat { configuration: Default::default(), ..clip.format.clone() };
     assert!(start(&empty, ["甲", "乙"]).contains("avcC"));
 }
@@ -452,6 +452,38 @@ fn full_range_without_a_matrix_stays_full_range() {
     assert!(colorimetry(&clip.format, &clip.units).starts_with("1:0"), "the clip is what it should be");
     let output = stamp(&clip);
     assert!(colorimetry(&output.format, &output.units).starts_with("1:3"), "{}", colorimetry(&output.format, &output.units));
+}
+
+/// The size changes without a new format, parameter sets standing in the stream.
+#[test]
+fn a_change_of_size_in_the_stream_gives_a_new_format_and_a_new_layout() {
+    let small = encode("pattern=ball", 640, 360, 8, "x264enc tune=zerolatency").taken_from(at("2026-11-22T14:50:08+08:00"));
+    let mut large =
+        encode("pattern=ball", 1280, 720, 8, "x264enc tune=zerolatency").taken_from(at("2026-11-22T14:50:09+08:00"));
+    large.units.iter_mut().for_each(|unit| unit.pts_90k += 90_000);
+    large.carry_parameter_sets();
+    let (give, take) = mpsc::channel();
+    let sink = move |stamped| give.send(stamped).expect("the test listens");
+    let reencoder = Reencoder::start(&small.format, &label(), &settings(), &x264(), sink).expect("it starts");
+    for unit in small.units.iter().chain(&large.units) {
+        reencoder.push_blocking(unit.clone()).expect("taken");
+    }
+    reencoder.finish();
+    let (mut formats, mut units) = (Vec::new(), Vec::new());
+    for stamped in take {
+        match stamped {
+            Stamped::Format(format) => formats.push(format),
+            Stamped::Unit(unit) => units.push(unit),
+            Stamped::Failed(reason) => panic!("{reason}"),
+            Stamped::Finished => {}
+        }
+    }
+    let sizes: Vec<(u32, u32)> = formats.iter().map(|f| (f.width, f.height)).collect();
+    assert_eq!((sizes, units.len()), (vec![(640, 360), (1280, 720)], 16));
+    assert!(units[8].random_access, "a new format begins with a key frame");
+    let pictures = decode(&formats[1], &units[8..]);
+    assert_time(&pictures[0], at("2026-11-22T14:50:09+08:00"));
+    assert!(shows_label(&pictures[7], &label()));
 }
 
 #[test]

@@ -93,10 +93,14 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// How hall.toml is read: [`crate::hall::load`] with the cameras' passwords, [`crate::hall::load_without_secrets`] for commands
+/// that speak to no camera.
+pub type LoadHall = fn(&std::path::Path) -> Result<(Hall, Vec<crate::hall::Complaint>), crate::hall::Complaints>;
+
 /// Reads hall.toml; complaints go to standard error, all at once. `None` when the hall cannot be used.
-pub fn load_hall(config: &ConfigArg) -> Option<Hall> {
+pub fn load_hall(config: &ConfigArg, load: LoadHall) -> Option<Hall> {
     let path = config.path();
-    match crate::hall::load(&path) {
+    match load(&path) {
         Ok((hall, warnings)) => {
             if !warnings.is_empty() {
                 eprintln!("{}", crate::hall::Complaints::new(Some(&path), warnings));

@@ -18,7 +18,7 @@ pub struct RunArgs {
 /// Records until SIGTERM or SIGINT; every file is sealed and synced on the way out.
 pub fn run(args: &RunArgs) -> Outcome {
     crate::observe::log::start();
-    let Some(hall) = load_hall(&args.config) else { return Outcome::Failed };
+    let Some(hall) = load_hall(&args.config, crate::hall::load) else { return Outcome::Failed };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

@@ -42,7 +42,7 @@ struct Printed<'a> {
 
 /// Prints the timeline. Exit code 0 without gaps, 1 with gaps, 2 when it cannot be told.
 pub fn run(args: &TimelineArgs) -> Outcome {
-    let Some(hall) = load_hall(&args.config) else { return Outcome::Failed };
+    let Some(hall) = load_hall(&args.config, crate::hall::load_without_secrets) else { return Outcome::Failed };
     match read(&hall, args) {
         Ok(timeline) => {
             if args.json {

@@ -53,6 +53,8 @@ struct State<'a> {
     /// Stamping rests until this monotonic time.
     stamp_rests_until: Duration,
     stamp_failures: u32,
+    /// Why stamping rests.
+    stamp_trouble: Option<(GapCause, String)>,
     last_word: LastWord,
     finishing: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -67,6 +69,7 @@ impl CameraTask {
             renew: false,
             stamp_rests_until: Duration::ZERO,
             stamp_failures: 0,
+            stamp_trouble: None,
             last_word: LastWord::Nothing,
             finishing: Vec::new(),
         };
@@ -88,7 +91,8 @@ impl CameraTask {
             tracing::warn!(camera = %self.camera.id, cause = end.cause.word(), detail = %end.detail, "session ended");
             self.settings.meter.ended(end.clone());
             state.note_stopped(&end);
-            if delivered {
+            // A disk that refuses is not mended by asking the camera again at once.
+            if delivered && end.cause != GapCause::Disk {
                 reconnect.worked();
             }
             let pause = reconnect.pause(rand::rng().random());
@@ -165,6 +169,7 @@ impl State<'_> {
     fn rest_stamping(&mut self, cause: GapCause, detail: &str) {
         let pause = STAMP_PAUSE.saturating_mul(1 << self.stamp_failures.min(8)).min(LONGEST_STAMP_PAUSE);
         self.stamp_failures = self.stamp_failures.saturating_add(1);
+        self.stamp_trouble = Some((cause, detail.to_owned()));
         self.stamp_rests_until = self.task.clock.monotonic() + pause;
         let camera = &self.task.camera.id;
         tracing::error!(%camera, cause = cause.word(), detail, pause_s = pause.as_secs(), "recording goes on without the stamp");
@@ -184,10 +189,8 @@ impl State<'_> {
         });
         match started {
             Ok(run) => {
-                let trouble = (!run.stamps()).then(|| match &task.encoder {
-                    None => "no encoder on this machine works".to_owned(),
-                    Some(e) => format!("stamping with {} rests after a failure", e.name),
-                });
+                let none_works = || (GapCause::StampFailed, "no encoder on this machine works".to_owned());
+                let trouble = (!run.stamps()).then(|| self.stamp_trouble.clone().unwrap_or_else(none_works));
                 task.settings.meter.stamping(run.stamps(), trouble);
                 tracing::info!(camera = %task.camera.id, run = run_name, stamped = run.stamps(), video = ?format.video, audio = ?format.audio, "run begins");
                 self.run = Some(run);

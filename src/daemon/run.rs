@@ -16,8 +16,9 @@ use crate::stamp::reencode::Reencoder;
 use crate::stamp::{StampError, Stamped};
 use crate::time::WallTime;
 
-/// Pictures that may wait in the stamper before the run is handed over to pass-through: about two seconds.
-const SOFT_STAMP_BACKLOG: usize = 50;
+/// The stamper may lag behind the camera by this much before the next random access point is recorded without it. Its queue holds
+/// several times as much, so that no picture is lost on the way there.
+const LONGEST_STAMP_LAG_MICROS: i64 = 2_500_000;
 /// Sound kept while the stamper has not given its first picture: half a minute of 20 ms frames.
 const MOST_EARLY_SOUND: usize = 1500;
 
@@ -49,6 +50,8 @@ pub struct RunSettings {
 pub struct Run {
     stamper: Option<Reencoder>,
     tail: Arc<Tail>,
+    /// Capture time of the newest picture taken.
+    newest_in: Option<WallTime>,
 }
 
 /// The part of a run behind the stamper: fed from the session's task and from the stamper's thread.
@@ -72,6 +75,8 @@ struct TailInner {
     commands: Vec<WriteCommand>,
     /// True once the stamper has given its last.
     drained: bool,
+    /// Capture time of the newest picture written; before the first, of the first picture taken.
+    newest_out: Option<WallTime>,
 }
 
 /// Why a run cannot go on.
@@ -105,20 +110,21 @@ impl Run {
                 live: true,
                 commands: Vec::new(),
                 drained: false,
+                newest_out: None,
             }),
             empty: Condvar::new(),
             settings,
         });
         let Some(encoder) = encoder else {
             tail.begin(format.video.clone(), false);
-            return Ok(Self { stamper: None, tail });
+            return Ok(Self { stamper: None, tail, newest_in: None });
         };
         let behind = tail.clone();
         let settings = &tail.settings;
         let stamper = Reencoder::start(&format.video, &settings.label, &settings.stamp, encoder, move |stamped| {
             behind.take_stamped(stamped)
         })?;
-        Ok(Self { stamper: Some(stamper), tail })
+        Ok(Self { stamper: Some(stamper), tail, newest_in: None })
     }
 
     /// True when this run's pictures carry the stamp.
@@ -136,6 +142,8 @@ impl Run {
         }
         match (&mut self.stamper, unit) {
             (Some(stamper), AccessUnit::Video(video)) => {
+                self.newest_in = Some(video.capture);
+                self.tail.lock().newest_out.get_or_insert(video.capture);
                 stamper.push(video).map_err(|e| RunError::Stamp(cause_of(&e), e.to_string()))?;
             }
             (_, unit) => self.tail.take(unit),
@@ -145,7 +153,8 @@ impl Run {
 
     /// True when the stamper has fallen so far behind that the next random access point should be recorded without it.
     pub fn lags(&self) -> bool {
-        self.stamper.as_ref().is_some_and(|s| s.queued() > SOFT_STAMP_BACKLOG)
+        let (Some(newest_in), Some(newest_out)) = (self.newest_in, self.tail.lock().newest_out) else { return false };
+        self.stamper.is_some() && newest_in.micros_since(newest_out) > LONGEST_STAMP_LAG_MICROS
     }
 
     /// Waits for room in the stamper, then takes the unit: for replay, where nothing may depend on how fast the machine is.
@@ -227,7 +236,10 @@ impl Tail {
                     self.break_with(GapCause::StampFailed, format!("the encoder changed its format to {video:?}"));
                 }
             }
-            Stamped::Unit(unit) => self.take(AccessUnit::Video(unit)),
+            Stamped::Unit(unit) => {
+                self.lock().newest_out = Some(unit.capture);
+                self.take(AccessUnit::Video(unit));
+            }
             Stamped::Failed(reason) => {
                 self.break_with(GapCause::StampFailed, reason);
                 self.drained();

@@ -11,7 +11,7 @@ use crate::hall::{CameraId, Hall};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
-use crate::time::{Clock, WallTime};
+use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock, WallTime};
 
 /// Everything the reconciler looks at.
 pub struct Watch {
@@ -26,9 +26,6 @@ pub struct Watch {
     /// When the recorder started.
     pub started: WallTime,
 }
-
-/// The kernel's bound on the clock error may be this large: one second.
-const CLOCK_LIMIT_MS: i64 = 1000;
 
 impl Watch {
     /// The state at this moment, given that of the last look.
@@ -50,7 +47,7 @@ impl Watch {
             recording: cameras.iter().filter(|c| fresh(c.state)).count(),
             oldest_footage: self.hall.cameras.iter().filter_map(|c| oldest(&c.id)).min(),
             storage: self.hall.storage.iter().map(|s| storage(&s.path)).collect(),
-            clock: ClockState { synchronised: kernel.synchronised(CLOCK_LIMIT_MS), max_error_ms: kernel.max_error_ms },
+            clock: ClockState { synchronised: kernel.synchronised(CLOCK_ERROR_LIMIT_MS), max_error_ms: kernel.max_error_ms },
             cameras,
         }
     }

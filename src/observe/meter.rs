@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::state::{AudioMeasured, VideoMeasured};
+use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::{Measured, SessionEnd};
 use crate::time::WallTime;
@@ -37,8 +38,8 @@ pub struct Facts {
     pub time_source: Option<TimeSource>,
     /// True when the pictures being recorded carry the recorder's stamp.
     pub stamped: bool,
-    /// Why the stamp is missing.
-    pub stamp_trouble: Option<String>,
+    /// Why the stamp is missing: the cause and the circumstances in words.
+    pub stamp_trouble: Option<(GapCause, String)>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -155,7 +156,7 @@ impl Meter {
     }
 
     /// Whether the pictures being recorded carry the recorder's stamp, and why not.
-    pub fn stamping(&self, stamped: bool, trouble: Option<String>) {
+    pub fn stamping(&self, stamped: bool, trouble: Option<(GapCause, String)>) {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;

@@ -121,7 +121,9 @@ fn in_session_cause(facts: &Facts, now: Duration) -> GapCause {
 /// What is missing although pictures reach the disk.
 fn trouble(hall: &Hall, camera: &Camera, facts: &Facts) -> Option<(Option<GapCause>, words::Told, Option<String>)> {
     if camera.stamp == StampMode::Reencode && !facts.stamped && facts.in_session {
-        return Some((Some(GapCause::StampFailed), words::unstamped(), facts.stamp_trouble.clone()));
+        let (cause, detail) = facts.stamp_trouble.clone().unzip();
+        let told = if cause == Some(GapCause::Overload) { words::cause(GapCause::Overload) } else { words::unstamped() };
+        return Some((cause, told, detail));
     }
     let sound_wanted = hall.windows.iter().any(|w| hall.sound_camera(w).is_some_and(|c| c.id == camera.id));
     let sound_there = facts.format.as_ref().is_some_and(|f| f.audio.is_some());

@@ -1,7 +1,8 @@
-//! Where media comes from: RTSP cameras ([`rtsp`]) and files ([`file`]); both give a [`StreamFormat`] and then access units with
+//! Where media comes from: RTSP cameras ([`rtsp`]) and files ([`mod@file`]); both give a [`StreamFormat`] and then access units with
 //! capture times.
 //!
-//! [`anchor`] finds the capture time of each unit, [`reconnect`] says when to try again, [`sound`] turns G.711 into FLAC.
+//! [`anchor`] finds the capture time of each unit, [`reconnect`] says when to try again, [`sound`] turns G.711 into FLAC. `time.md` beside this file
+//! tells which clock wins.
 
 pub mod anchor;
 pub mod file;

@@ -13,6 +13,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 
+use super::glyphs::find_font;
 use super::{StampError, gst_init, probe};
 use crate::hall::StampSettings;
 use crate::media::VideoCodec;
@@ -120,8 +121,9 @@ pub fn probe(settings: &StampSettings) -> Vec<EncoderProbe> {
 ///
 /// # Errors
 /// [`StampError::UnknownEncoder`], [`StampError::EncoderDoesNotWork`] for a named one, [`StampError::NoEncoderWorks`] for `auto`,
-/// [`StampError::DescriptionUnreadable`].
+/// [`StampError::DescriptionUnreadable`], and [`StampError::FontMissing`], since without a font no trial is possible.
 pub fn choose(settings: &StampSettings) -> Result<EncoderDescription, StampError> {
+    find_font(settings.font.as_deref())?;
     let all = descriptions(settings)?;
     if settings.encoder != AUTO {
         let known = || all.iter().map(|d| d.name.clone()).collect();

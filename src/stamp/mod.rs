@@ -5,6 +5,7 @@
 //! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work.
 
 pub mod blend;
+mod caps;
 pub mod encoders;
 pub mod glyphs;
 mod painter;
@@ -12,15 +13,20 @@ pub mod placement;
 mod probe;
 mod probe_clip;
 pub mod reencode;
+mod rhythm;
 mod sample_entry;
 pub mod text;
+mod under_way;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use thiserror::Error;
 
+use crate::hall::StampSettings;
 use crate::media::{VideoFormat, VideoUnit};
+use painter::Painter;
+use placement::Layout;
 
 /// What a stamper gives back, in order.
 #[derive(Debug)]
@@ -162,6 +168,15 @@ pub enum StampError {
 
 fn list_paths(paths: &[PathBuf]) -> String {
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a camera's stamp would stand in pictures of `width` × `height` pixels, without a camera or an encoder: the check of a
+/// label when it is configured.
+///
+/// # Errors
+/// [`StampError::LabelTooLong`], [`StampError::NoGlyph`], [`StampError::FontMissing`], [`StampError::FontUnreadable`].
+pub fn check_label(label: &[String; 2], settings: &StampSettings, width: u32, height: u32) -> Result<Layout, StampError> {
+    Painter::new(label, settings)?.layout(width, height)
 }
 
 /// Starts GStreamer once per process; later calls give the first call's result.

@@ -5,7 +5,6 @@
 //! pictures to the caller's sink. What belongs to a picture besides its samples (capture time, its source, the exact pts) waits
 //! beside the pipeline under the picture's time stamp, so reordering or a picture the decoder drops cannot shift it.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::ThreadId;
@@ -17,13 +16,15 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
+use super::caps::{encoded_format, input_caps, with_known_matrix};
 use super::encoders::{Built, EncoderDescription, Fill};
 use super::painter::Painter;
-use super::sample_entry::{EncodedFormat, video_format};
+use super::rhythm::{KeyClock, frame_rate};
+use super::sample_entry::video_format;
+use super::under_way::UnderWay;
 use super::{StampError, Stamped};
 use crate::hall::StampSettings;
-use crate::media::{TimeSource, VideoCodec, VideoFormat, VideoUnit};
-use crate::time::WallTime;
+use crate::media::{VideoFormat, VideoUnit};
 
 /// Units that may wait to be decoded; 2.56 s at 25 frames a second. At 3 Mbit/s they hold about 1 MB.
 pub const QUEUE_UNITS: usize = 64;
@@ -31,36 +32,32 @@ pub const QUEUE_UNITS: usize = 64;
 /// Key frames fall on this grid of Beijing time unless told otherwise, in seconds.
 pub const DEFAULT_KEY_GRID_SECONDS: u32 = 60;
 
-/// Longest time between two key frames, in 1/90000 s: 2 s, less the unsteadiness of a camera's time stamps.
-const GOP_90K: i64 = 2 * 90_000 - 900;
-
 /// Key frames come by time; this bounds them should the encoder not listen. 2 s at 60 frames a second.
 const GOP_FRAMES: u32 = 120;
 
-/// Pictures a decoder may hold back to bring them into order (ITU-T H.264 and H.265: at most 16), with room for the encoder.
-const IN_WORK: usize = 64;
-
 /// The first units wait until there are this many: their distances tell the frame rate, by which encoders share out the bits.
 /// Cameras' own statements of it are often missing or wrong.
-const RATE_UNITS: usize = 5;
+pub const RATE_UNITS: usize = 5;
 
 /// A pipeline that makes no progress for this long while it is being drained is given up.
 const STUCK: Duration = Duration::from_secs(30);
 
-/// Pipeline time of the first unit; leaves room for pictures shown before it (leading pictures of a CRA).
-const ORIGIN: gst::ClockTime = gst::ClockTime::from_seconds(3600);
-
 /// Stamps one camera's pictures.
 ///
+/// The first [`RATE_UNITS`] units wait for each other, so that their distances tell the frame rate; afterwards every picture comes
+/// out before the next goes in, as far as the camera's own reordering allows.
+///
 /// The sink is called from the pipeline's thread. While it blocks, decoding waits and [`push`](Self::push) soon reports
-/// [`StampError::Lagging`]. Dropping a `Reencoder` ends it at once: units under way are lost and the sink is not called again.
+/// [`StampError::Lagging`]. Dropping a `Reencoder` ends it: units under way are lost and the sink is not called again. The drop
+/// waits for the picture in work, two seconds at most; a pipeline that takes longer is stopped in the background.
 pub struct Reencoder {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,
     shared: Arc<Shared>,
 }
 
-/// What the caller, the pipeline's thread and its bus share. Of the two locks only one is ever held.
+/// What the caller, the pipeline's thread and its bus share. `state` is never held together with another lock; `in_sink` is taken
+/// inside `sink`, for an instant only.
 struct Shared {
     state: Mutex<State>,
     /// Told whenever a unit is taken for decoding, a picture is given out, or the end has come.
@@ -75,13 +72,10 @@ type Sink = Box<dyn FnMut(Stamped) + Send>;
 
 #[derive(Default)]
 struct State {
-    /// By pipeline time in nanoseconds.
-    under_way: BTreeMap<u64, UnderWay>,
-    first_pts_90k: Option<i64>,
+    under_way: UnderWay,
     pushed: u64,
     taken: u64,
     given: u64,
-    lost: u64,
     key_wanted: bool,
     /// The first units, until the frame rate is known.
     held: Option<Held>,
@@ -95,15 +89,6 @@ struct Held {
     caps: gst::Caps,
     pts_90k: Vec<i64>,
     buffers: Vec<gst::Buffer>,
-}
-
-/// What belongs to a picture besides its samples.
-#[derive(Clone, Copy)]
-struct UnderWay {
-    number: u64,
-    pts_90k: i64,
-    capture: WallTime,
-    time_source: TimeSource,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -201,7 +186,7 @@ impl Reencoder {
         if let Some(reason) = &state.ended {
             return Err(StampError::Ended { reason: reason.clone() });
         }
-        let time = state.register(&unit)?;
+        let time = state.under_way.enter(&unit)?;
         let mut buffer = gst::Buffer::from_slice(unit.data.clone());
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_nseconds(time));
@@ -220,7 +205,7 @@ impl Reencoder {
             None => self.input.push_buffer(buffer).map(|_| ()),
         };
         entered.map_err(|flow| {
-            state.under_way.remove(&time);
+            state.under_way.withdraw(time);
             StampError::Ended { reason: format!("the pipeline takes no more pictures ({flow})") }
         })
     }
@@ -242,7 +227,7 @@ impl Reencoder {
 
     /// Pictures that went in and never came out, because the decoder could make nothing of them.
     pub fn lost(&self) -> u64 {
-        lock(&self.shared.state).lost
+        lock(&self.shared.state).under_way.lost()
     }
 
     /// Makes the next picture that reaches the encoder a key frame.
@@ -315,42 +300,6 @@ impl State {
     fn waiting(&self) -> usize {
         usize::try_from(self.pushed.saturating_sub(self.taken)).unwrap_or(usize::MAX)
     }
-
-    /// Keeps what belongs to `unit`; gives its pipeline time in nanoseconds.
-    fn register(&mut self, unit: &VideoUnit) -> Result<u64, StampError> {
-        let first = *self.first_pts_90k.get_or_insert(unit.pts_90k);
-        let since_first = i128::from(unit.pts_90k) - i128::from(first);
-        let time = i128::from(ORIGIN.nseconds()) + since_first * 100_000 / 9;
-        let mut time = u64::try_from(time).map_err(|_| StampError::BadUnit {
-            pts_90k: unit.pts_90k,
-            reason: format!("more than an hour before the first picture (pts {first})"),
-        })?;
-        // Two pictures of one pts keep apart; a tick is 11111 ns.
-        while self.under_way.contains_key(&time) {
-            time += 1;
-        }
-        let number = self.pushed;
-        let (pts_90k, capture, time_source) = (unit.pts_90k, unit.capture, unit.time_source);
-        self.under_way.insert(time, UnderWay { number, pts_90k, capture, time_source });
-        if self.under_way.len() > QUEUE_UNITS + IN_WORK {
-            self.forget(|_, entry| entry.number + ((QUEUE_UNITS + IN_WORK) as u64) <= number);
-        }
-        Ok(time)
-    }
-
-    /// Takes out what belongs to the picture of pipeline time `time`, and forgets the pictures that can no longer come: those
-    /// that went in before it and would have been shown before it.
-    fn claim(&mut self, time: u64) -> Option<UnderWay> {
-        let found = self.under_way.remove(&time)?;
-        self.forget(|key, entry| key < time && entry.number < found.number);
-        Some(found)
-    }
-
-    fn forget(&mut self, gone: impl Fn(u64, &UnderWay) -> bool) {
-        let before = self.under_way.len();
-        self.under_way.retain(|key, entry| !gone(*key, entry));
-        self.lost += (before - self.under_way.len()) as u64;
-    }
 }
 
 impl Shared {
@@ -401,7 +350,7 @@ impl Shared {
         // x264enc counts from 1000 h; running time leads back to what went in.
         let time = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts()));
         let time = time.ok_or("the encoder gave a picture without a time stamp")?;
-        let Some(of_picture) = lock(&self.state).claim(time.nseconds()) else {
+        let Some(of_picture) = lock(&self.state).under_way.leave(time.nseconds()) else {
             return Err(format!("the encoder gave a picture at {time} that did not go in"));
         };
         let map = buffer.map_readable().map_err(|_| "an encoded picture cannot be read")?;
@@ -414,34 +363,6 @@ impl Shared {
         };
         self.give(Stamped::Unit(unit));
         Ok(())
-    }
-}
-
-/// Decides which pictures become key frames.
-#[derive(Debug)]
-struct KeyClock {
-    grid_seconds: u32,
-    last_key_90k: Option<i64>,
-    cell: Option<i64>,
-}
-
-impl KeyClock {
-    fn new(grid_seconds: u32) -> Self {
-        Self { grid_seconds, last_key_90k: None, cell: None }
-    }
-
-    /// True for the first picture, the first in a cell of the grid, and the first two seconds after the last key frame.
-    fn is_key(&mut self, pts_90k: i64, capture: WallTime, wanted: bool) -> bool {
-        // The grid is Beijing's, eight hours ahead of UTC.
-        let beijing = capture.as_micros().saturating_add(8 * 3600 * 1_000_000);
-        let cell = (self.grid_seconds > 0).then(|| beijing.div_euclid(i64::from(self.grid_seconds) * 1_000_000));
-        let due = self.last_key_90k.is_none_or(|last| !(0..GOP_90K).contains(&pts_90k.saturating_sub(last)));
-        let key = wanted || due || cell != self.cell;
-        self.cell = cell;
-        if key {
-            self.last_key_90k = Some(pts_90k);
-        }
-        key
     }
 }
 
@@ -539,7 +460,7 @@ fn stamp_probe(
         if state.ended.is_some() {
             return Ok(gst::PadProbeReturn::Drop);
         }
-        let of_picture = buffer.pts().and_then(|pts| state.under_way.get(&pts.nseconds()).copied());
+        let of_picture = buffer.pts().and_then(|pts| state.under_way.find(pts.nseconds()));
         (of_picture, of_picture.is_some() && std::mem::take(&mut state.key_wanted))
     };
     let Some(of_picture) = of_picture else {
@@ -552,48 +473,6 @@ fn stamp_probe(
     }
     painter.paint(buffer.make_mut(), of_picture.capture)?;
     Ok(gst::PadProbeReturn::Ok)
-}
-
-/// Caps of decoded pictures in full range whose matrix nobody told, with the matrix players assume (BT.709 for HD, BT.601 below).
-/// GStreamer takes such a description for invalid and would mark the encoded stream as limited range.
-fn with_known_matrix(event: &gst::Event) -> Option<gst::Caps> {
-    let gst::EventView::Caps(caps) = event.view() else { return None };
-    let structure = caps.caps().structure(0)?;
-    let colorimetry = structure.get::<&str>("colorimetry").ok()?;
-    let rest = colorimetry.strip_prefix("1:0:")?;
-    let matrix = if structure.get::<i32>("height").ok()? > 576 { 3 } else { 4 };
-    let mut caps = caps.caps_owned();
-    caps.make_mut().set("colorimetry", format!("1:{matrix}:{rest}"));
-    Some(caps)
-}
-
-/// What the decoder must know before the first unit.
-fn input_caps(format: &VideoFormat) -> Result<gst::Caps, StampError> {
-    if format.configuration.first() != Some(&1) {
-        let record = if format.codec == VideoCodec::H264 { "avcC" } else { "hvcC" };
-        let reason = format!("its configuration is no {record} record ({} bytes)", format.configuration.len());
-        return Err(StampError::InputFormat { format: format!("{format:?}"), reason });
-    }
-    let (media, stream_format) = match format.codec {
-        VideoCodec::H264 => ("video/x-h264", "avc"),
-        VideoCodec::H265 => ("video/x-h265", "hvc1"),
-    };
-    Ok(gst::Caps::builder(media)
-        .field("stream-format", stream_format)
-        .field("alignment", "au")
-        .field("codec_data", gst::Buffer::from_slice(format.configuration.clone()))
-        .build())
-}
-
-/// Frames per second, to the half, from the distances of pictures in the order they are shown. `None` when they tell nothing.
-fn frame_rate(pts_90k: &mut [i64]) -> Option<gst::Fraction> {
-    pts_90k.sort_unstable();
-    let mut distances: Vec<i64> = pts_90k.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|d| *d > 0).collect();
-    distances.sort_unstable();
-    // The lower middle: a picture lost among the first must not halve the rate.
-    let distance = *distances.get(distances.len().checked_sub(1)? / 2)?;
-    let halves = (180_000 + distance / 2) / distance;
-    Some(gst::Fraction::new(i32::try_from(halves.clamp(1, 240)).ok()?, 2))
 }
 
 /// `kbps` is meant for 1920×1080; other sizes get their share by area, never below 200 kbit/s.
@@ -616,22 +495,26 @@ fn check_lengths(data: &[u8]) -> Result<(), String> {
     if data.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
 }
 
-fn encoded_format(caps: &gst::CapsRef) -> Result<EncodedFormat, String> {
-    let structure = caps.structure(0).ok_or("the encoder gave empty caps")?;
-    let size = |name: &str| structure.get::<i32>(name).ok().and_then(|n| u16::try_from(n).ok());
-    let (Some(width), Some(height)) = (size("width"), size("height")) else {
-        return Err(format!("the encoder does not tell the size of its pictures: {structure}"));
-    };
-    let codec_data = structure.get::<gst::Buffer>("codec_data");
-    let codec_data = codec_data.map_err(|_| format!("the encoder gives no codec_data (is stream-format avc?): {structure}"))?;
-    let configuration = codec_data.map_readable().map_err(|_| "the encoder's codec_data cannot be read")?;
-    let configuration = Bytes::copy_from_slice(&configuration);
-    let aspect = structure.get::<gst::Fraction>("pixel-aspect-ratio").ok();
-    let part = |n: i32| u32::try_from(n).ok().filter(|n| *n > 0).unwrap_or(1);
-    let pixel_aspect = aspect.map_or((1, 1), |a| (part(a.numer()), part(a.denom())));
-    Ok(EncodedFormat { width, height, pixel_aspect, configuration })
-}
-
 #[cfg(test)]
-#[path = "reencode_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_that_are_not_whole_nal_units_are_refused() {
+        assert!(check_lengths(&[0, 0, 0, 1, 0x65, 0, 0, 0, 2, 1, 2]).is_ok());
+        for bad in
+            [&[][..], &[0, 0, 0][..], &[0, 0, 0, 0][..], &[0, 0, 0, 1][..], &[0, 0, 0, 2, 1][..], &[0, 0, 0, 1, 0x65, 0][..]]
+        {
+            assert!(check_lengths(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_lengths(&[0, 0, 0, 1, 0x65, 0xff, 0xff, 0xff, 0xff, 1]).is_err());
+    }
+
+    #[test]
+    fn the_bit_rate_follows_the_area() {
+        assert_eq!(bitrate_kbps(3000, 1920, 1080), 3000);
+        assert_eq!(bitrate_kbps(3000, 3840, 2160), 12_000);
+        assert_eq!(bitrate_kbps(3000, 640, 360), 333);
+        assert_eq!(bitrate_kbps(3000, 64, 64), 200);
+    }
+}

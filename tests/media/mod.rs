@@ -88,6 +88,20 @@ impl Clip {
         self
     }
 
+    /// Puts the parameter sets (H.264) in front of every random access point, as a camera does that changes its format.
+    pub fn carry_parameter_sets(&mut self) {
+        let sets = parameter_sets(&self.format);
+        for unit in self.units.iter_mut().filter(|unit| unit.random_access) {
+            let mut data = Vec::new();
+            for set in &sets {
+                data.extend((set.len() as u32).to_be_bytes());
+                data.extend(set);
+            }
+            data.extend(&unit.data);
+            unit.data = data.into();
+        }
+    }
+
     /// The same clip (H.264) sent through a bitstream filter of ffmpeg.
     pub fn with_bitstream_filter(self, filter: &str) -> Clip {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -107,6 +121,21 @@ impl Clip {
     }
 }
 
+/// The parameter sets of an `avcC` record with one picture parameter set.
+fn parameter_sets(format: &VideoFormat) -> Vec<Vec<u8>> {
+    let record = &format.configuration;
+    let (mut at, mut found) = (6, Vec::new());
+    for sets in [record[5] & 0x1f, 1] {
+        for _ in 0..sets {
+            let length = usize::from(u16::from_be_bytes([record[at], record[at + 1]]));
+            found.push(record[at + 2..at + 2 + length].to_vec());
+            at += 2 + length;
+        }
+        at += 1; // the number of picture parameter sets
+    }
+    found
+}
+
 /// H.264 units with start codes, parameter sets in front.
 pub fn annex_b(format: &VideoFormat, units: &[VideoUnit]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -114,16 +143,7 @@ pub fn annex_b(format: &VideoFormat, units: &[VideoUnit]) -> Vec<u8> {
         out.extend([0, 0, 0, 1]);
         out.extend(nal);
     };
-    let record = &format.configuration;
-    let mut at = 6;
-    for sets in [record[5] & 0x1f, 1] {
-        for _ in 0..sets {
-            let length = usize::from(u16::from_be_bytes([record[at], record[at + 1]]));
-            put(&record[at + 2..at + 2 + length]);
-            at += 2 + length;
-        }
-        at += 1; // number of picture parameter sets: one
-    }
+    parameter_sets(format).iter().for_each(|set| put(set));
     for unit in units {
         let mut at = 0;
         while at < unit.data.len() {
