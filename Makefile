@@ -43,10 +43,9 @@ lint: setup ## 格式、clippy、文档、依赖许可、网页检查 · format,
 	@$(MAKE) --no-print-directory web
 	@scripts/lint.sh
 
-bench: setup ## 性能测量 · measure
+bench: setup-test ## 性能测量，约 10 分钟（scripts/bench.sh quick 约 1 分钟）· measure: 10 minutes, or one with scripts/bench.sh quick
 	@$(MAKE) --no-print-directory web
-	cargo bench
-	@if [[ -x scripts/bench.sh ]]; then scripts/bench.sh; fi
+	@scripts/bench.sh
 
 prove: setup-test ## 长时间证明（JIANCHA_PROVE=1，名为 prove_* 的测试）· the long proofs
 	@$(MAKE) --no-print-directory web

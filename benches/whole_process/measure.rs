@@ -16,6 +16,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// A camera counts as being recorded from this size of its recording on.
 const STARTED_BYTES: u64 = 64 * 1024;
 
+/// Tries to find a moment without a write.
+const MOST_READINGS: u32 = 50;
+
 /// What is recorded, by how many cameras, and for how long it is watched.
 #[derive(Clone, Copy)]
 pub struct Case {
@@ -92,23 +95,27 @@ pub fn window(setting: &Setting, case: Case, recorder: Recorder) -> Result<Windo
     let mut running = recorder.start(case.task, case.camera, case.streams, address, folder)?;
     let pids: Vec<u32> = running.iter().map(Process::pid).collect();
     let ids = recorders::ids(case.streams);
-    let sizes = || ids.iter().map(|id| bytes_below(&recorders::storage(folder, id))).collect::<Vec<u64>>();
     rig::wait_for("every camera to be recorded", START_LIMIT, || {
         check(&mut cameras, &mut running)?;
-        Ok(sizes().iter().all(|bytes| *bytes >= STARTED_BYTES).then_some(()))
+        Ok(sizes(folder, &ids).iter().all(|bytes| *bytes >= STARTED_BYTES).then_some(()))
     })?;
     std::thread::sleep(setting.settle);
 
-    let (before, cameras_before, sizes_before) = (Counters::read(&pids)?, Counters::read(&[cameras.pid()])?, sizes());
+    // What ffmpeg says of the pictures before its first key frame is no trouble.
+    let heard: Vec<usize> = running.iter().map(|p| if recorder == Recorder::Ffmpeg { p.said().len() } else { 0 }).collect();
+    let cameras_before = Counters::read(&[cameras.pid()])?;
+    let (before, sizes_before) = reading(folder, &ids, &pids)?;
     std::thread::sleep(setting.window);
-    let (after, cameras_after, sizes_after) = (Counters::read(&pids)?, Counters::read(&[cameras.pid()])?, sizes());
+    let (after, sizes_after) = reading(folder, &ids, &pids)?;
+    let cameras_after = Counters::read(&[cameras.pid()])?;
     check(&mut cameras, &mut running)?;
 
     // The cameras run the same program and libraries: while they live, a part of the recorder's pages counts for them.
     rig::halt(&pids)?;
     drop(cameras);
     let memory = Memory::read(&pids)?;
-    let complaints = running.iter().flat_map(|process| complaints(&process.said())).collect();
+    let said = |(process, heard): (&Process, &usize)| complaints(process.said().get(*heard..).unwrap_or_default());
+    let complaints = running.iter().zip(&heard).flat_map(said).collect();
     drop(running);
 
     let used = after.since(&before);
@@ -151,8 +158,25 @@ fn complaints(log: &str) -> Vec<String> {
     log.lines().filter(|line| !is_ours || line.contains(" WARN ") || line.contains(" ERROR ")).map(str::to_owned).collect()
 }
 
-fn bytes_below(folder: &Path) -> u64 {
-    rig::recordings(folder).iter().map(|(_, bytes)| bytes).sum()
+/// Size of all recordings of each camera.
+fn sizes(folder: &Path, ids: &[String]) -> Vec<u64> {
+    let bytes_of = |id: &String| rig::recordings(&recorders::storage(folder, id)).iter().map(|(_, bytes)| bytes).sum();
+    ids.iter().map(bytes_of).collect()
+}
+
+/// Counters and sizes of one moment: taken again while something is just being written.
+fn reading(folder: &Path, ids: &[String], pids: &[u32]) -> Result<(Counters, Vec<u64>), String> {
+    let mut tries = 0;
+    loop {
+        let before = sizes(folder, ids);
+        let counters = Counters::read(pids)?;
+        let after = sizes(folder, ids);
+        tries += 1;
+        if before == after || tries >= MOST_READINGS {
+            return Ok((counters, after));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// The largest recording below `folder` but the newest, which may be cut off; that one when there is no other.
