@@ -332,7 +332,7 @@ fn a_unit_that_is_no_picture_is_refused_before_the_decoder_sees_it() {
 
 #[test]
 fn when_the_sink_blocks_the_stamper_says_it_lags_and_goes_on_afterwards() {
-    let clip = encode("pattern=ball", 640, 360, 200, "x264enc tune=zerolatency").taken_from(at("2026-11-22T14:50:10+08:00"));
+    let clip = encode("pattern=ball", 640, 360, 400, "x264enc tune=zerolatency").taken_from(at("2026-11-22T14:50:10+08:00"));
     let (give, take) = mpsc::sync_channel(0);
     let sink = move |stamped| {
         // The receiver ends before the stamper only when the test has failed.

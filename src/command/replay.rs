@@ -20,10 +20,8 @@ use crate::time::{Clock as _, MICROS_PER_SECOND, Span, SteppedClock, WallTime};
 
 /// Arguments of `jiancha replay`.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Example: jiancha replay --media C1=test-media/generated/h264-alaw.mkv --seconds 120 --out /var/tmp/replay --json\n\
-The same media, start and hall.toml give the same files, byte for byte."
-)]
+#[command(after_help = "Example: jiancha replay --media C1=clip.mkv --seconds 120 --out replayed --json\n\
+The same media, start and hall.toml give the same files, byte for byte.")]
 pub struct ReplayArgs {
     #[command(flatten)]
     config: ConfigArg,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, StampSettings};
 use crate::live::LiveChannel;
-use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat};
+use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat, VideoUnit};
 use crate::observe::meter::Meter;
 use crate::segment::disk::Disk;
 use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
@@ -133,29 +133,12 @@ impl Run {
         self.stamper.is_some()
     }
 
-    /// Takes one unit.
+    /// Takes one unit; never waits.
     ///
     /// # Errors
     /// [`RunError`] when the run cannot take it.
     pub fn push(&mut self, unit: AccessUnit) -> Result<(), RunError> {
-        if let Some(end) = self.tail.broken() {
-            return Err(end);
-        }
-        match (&mut self.stamper, unit) {
-            (Some(stamper), AccessUnit::Video(video)) => {
-                self.newest_in = Some(video.capture);
-                self.tail.lock().newest_out.get_or_insert(video.capture);
-                stamper.push(video).map_err(|e| RunError::Stamp(cause_of(&e), e.to_string()))?;
-            }
-            (_, unit) => self.tail.take(unit),
-        }
-        Ok(())
-    }
-
-    /// True when the stamper has fallen so far behind that the next random access point should be recorded without it.
-    pub fn lags(&self) -> bool {
-        let (Some(newest_in), Some(newest_out)) = (self.newest_in, self.tail.lock().newest_out) else { return false };
-        self.stamper.is_some() && newest_in.micros_since(newest_out) > LONGEST_STAMP_LAG_MICROS
+        self.push_by(unit, Reencoder::push)
     }
 
     /// Waits for room in the stamper, then takes the unit: for replay, where nothing may depend on how fast the machine is.
@@ -163,16 +146,30 @@ impl Run {
     /// # Errors
     /// [`RunError`] when the run cannot take it.
     pub fn push_waiting(&mut self, unit: AccessUnit) -> Result<(), RunError> {
+        self.push_by(unit, Reencoder::push_blocking)
+    }
+
+    fn push_by(&mut self, unit: AccessUnit, give: fn(&Reencoder, VideoUnit) -> Result<(), StampError>) -> Result<(), RunError> {
         if let Some(end) = self.tail.broken() {
             return Err(end);
         }
-        match (&mut self.stamper, unit) {
+        match (&self.stamper, unit) {
             (Some(stamper), AccessUnit::Video(video)) => {
-                stamper.push_blocking(video).map_err(|e| RunError::Stamp(cause_of(&e), e.to_string()))?;
+                self.newest_in = Some(video.capture);
+                self.tail.lock().newest_out.get_or_insert(video.capture);
+                give(stamper, video).map_err(|e| RunError::Stamp(cause_of(&e), e.to_string()))
             }
-            (_, unit) => self.tail.take(unit),
+            (_, unit) => {
+                self.tail.take(unit);
+                Ok(())
+            }
         }
-        Ok(())
+    }
+
+    /// True when the stamper has fallen so far behind that the next random access point should be recorded without it.
+    pub fn lags(&self) -> bool {
+        let (Some(newest_in), Some(newest_out)) = (self.newest_in, self.tail.lock().newest_out) else { return false };
+        self.stamper.is_some() && newest_in.micros_since(newest_out) > LONGEST_STAMP_LAG_MICROS
     }
 
     /// A newer run speaks for the camera: what still comes out of this one goes to its files only.

@@ -66,12 +66,23 @@ fn audible(out: &mut Vec<u8>, channels: u16, sample_rate: u32) {
     u32be(out, u32::from(u16::try_from(sample_rate).unwrap_or(0)) << 16);
 }
 
-/// The `avc1` sample entry around an `avcC` record (ISO/IEC 14496-15 section 5.4).
+/// The `avc1` sample entry around an `avcC` record (ISO/IEC 14496-15 section 5.4), for square pixels.
 pub fn avc1(width: u32, height: u32, record: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(record.len() + 100);
+    avc1_of_aspect(width, height, (1, 1), record)
+}
+
+/// The `avc1` sample entry for pixels of another shape: `aspect` is horizontal to vertical spacing (section 12.1.4).
+pub fn avc1_of_aspect(width: u32, height: u32, aspect: (u32, u32), record: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(record.len() + 120);
     put(&mut out, b"avc1", |out| {
         visual(out, width, height);
         put(out, b"avcC", |out| out.extend_from_slice(record));
+        if aspect.0 != aspect.1 {
+            put(out, b"pasp", |out| {
+                u32be(out, aspect.0);
+                u32be(out, aspect.1);
+            });
+        }
     });
     out.into()
 }

@@ -1,10 +1,10 @@
 //! The format of the stamped stream: `avc1` sample entry and codecs parameter from what the encoder says. Pure.
 //!
-//! Colour stands in the stream's own parameter sets (VUI), so the entry has no `colr` box. Boxes after ISO/IEC 14496-12 section 12.1.3 (VisualSampleEntry) and ISO/IEC 14496-15 section 5.4.2 (AVCSampleEntry).
+//! Colour stands in the stream's own parameter sets (VUI), so the entry has no `colr` box.
 
 use bytes::Bytes;
 
-use crate::media::{VideoCodec, VideoFormat};
+use crate::media::{VideoCodec, VideoFormat, boxes};
 
 /// What an encoder says about its stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct EncodedFormat {
 /// A sentence, when the configuration is no `avcC` record with parameter sets and 4-byte lengths (ISO/IEC 14496-15 section 5.3.3.1).
 pub fn video_format(encoded: &EncodedFormat) -> Result<VideoFormat, String> {
     let avcc = &encoded.configuration;
-    let [1, profile, compatibility, level, lengths, sets, ..] = avcc[..] else {
+    let [1, _, _, _, lengths, sets, ..] = avcc[..] else {
         return Err(format!("the encoder's codec_data is no avcC record ({} bytes)", avcc.len()));
     };
     if lengths & 3 != 3 {
@@ -39,8 +39,8 @@ pub fn video_format(encoded: &EncodedFormat) -> Result<VideoFormat, String> {
         codec: VideoCodec::H264,
         width: encoded.width.into(),
         height: encoded.height.into(),
-        codec_string: format!("avc1.{profile:02x}{compatibility:02x}{level:02x}"),
-        sample_entry: sample_entry(encoded, &configuration).into(),
+        codec_string: boxes::avc_codec_string(avcc).ok_or("the encoder's avcC record is cut short")?,
+        sample_entry: boxes::avc1_of_aspect(encoded.width.into(), encoded.height.into(), encoded.pixel_aspect, &configuration),
         configuration: configuration.into(),
     })
 }
@@ -63,38 +63,6 @@ fn with_high_profile_fields(avcc: &[u8]) -> Option<Vec<u8>> {
         record.extend([0xfd, 0xf8, 0xf8, 0]);
     }
     Some(record)
-}
-
-fn sample_entry(encoded: &EncodedFormat, configuration: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(160 + configuration.len());
-    body.extend([0; 6]); // reserved
-    body.extend(1u16.to_be_bytes()); // data_reference_index
-    body.extend([0; 16]); // pre_defined, reserved
-    body.extend(encoded.width.to_be_bytes());
-    body.extend(encoded.height.to_be_bytes());
-    body.extend(0x0048_0000u32.to_be_bytes()); // horizresolution: 72 dpi
-    body.extend(0x0048_0000u32.to_be_bytes()); // vertresolution
-    body.extend([0; 4]); // reserved
-    body.extend(1u16.to_be_bytes()); // frame_count
-    body.extend([0; 32]); // compressorname
-    body.extend(0x0018u16.to_be_bytes()); // depth: colour, no alpha
-    body.extend((-1i16).to_be_bytes()); // pre_defined
-    write_box(&mut body, b"avcC", configuration);
-    let (horizontal, vertical) = encoded.pixel_aspect;
-    if horizontal != vertical {
-        write_box(&mut body, b"pasp", &[horizontal.to_be_bytes(), vertical.to_be_bytes()].concat());
-    }
-    let mut entry = Vec::with_capacity(body.len() + 8);
-    write_box(&mut entry, b"avc1", &body);
-    entry
-}
-
-fn write_box(out: &mut Vec<u8>, kind: &[u8; 4], payload: &[u8]) {
-    // A configuration record holds at most 31 + 255 parameter sets of 64 KiB each: far below 4 GiB.
-    let length = u32::try_from(payload.len() + 8).unwrap_or(u32::MAX);
-    out.extend(length.to_be_bytes());
-    out.extend(kind);
-    out.extend(payload);
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use crate::time::WallTime;
 /// CRA).
 const ORIGIN_NS: i128 = 3_600_000_000_000;
 
-/// Pictures kept at most: what may wait to be decoded (64), what a decoder may hold back to bring it into order (ITU-T H.264 and
+/// Pictures kept at most: what may wait to be decoded, what a decoder may hold back to bring it into order (ITU-T H.264 and
 /// H.265: 16) and room for the encoder.
-const MOST: u64 = 128;
+const MOST: u64 = super::reencode::QUEUE_UNITS as u64 + 64;
 
 /// What belongs to a picture besides its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ mod tests {
         for n in 0..10_000 {
             under_way.enter(&unit(n * 3600)).expect("a good unit");
         }
-        assert_eq!((under_way.companions.len(), under_way.lost()), (128, 9872));
+        assert_eq!((under_way.companions.len(), under_way.lost()), (320, 9680));
     }
 
     #[test]
