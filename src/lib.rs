@@ -1,8 +1,10 @@
 //! Jiancha (监察): recorder and monitor for the video electronic supervision (视频电子监察) of Chinese government service halls.
 //!
-//! Modules follow the data path, left to right; each uses only what stands before it, plus [`hall`], [`time`] and [`media`]:
+//! Modules follow the data path, left to right; each uses only what stands before it, plus [`hall`], [`time`],
+//! [`calendar`] and [`media`]:
 //! [`source`] → [`stamp`] → [`segment`] → [`catalogue`] → [`live`] → [`observe`] → [`viewer`]. [`daemon`] alone knows all.
 
+pub mod calendar;
 pub mod catalogue;
 pub mod command;
 pub mod daemon;

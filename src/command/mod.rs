@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::hall::Hall;
 
+pub mod calendar;
 pub mod doctor;
 pub mod replay;
 pub mod run;
@@ -58,6 +59,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Serve simulated cameras over RTSP, for the demo and for tests.
     Simulate(simulate::SimulateArgs),
+    /// Working days: when footage of a day may go, a year's days off, and whether a notice is missing.
+    Calendar(calendar::CalendarArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Calendar(args) => calendar::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }

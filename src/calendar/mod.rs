@@ -1,0 +1,204 @@
+//! Working days (工作日) from the published notices, and when a day's footage may go.
+//!
+//! The State Council's office arranges each year by a notice (国务院办公厅关于…年部分节假日安排的通知): days off, and Saturdays and
+//! Sundays worked for them (调休上班). A year without a notice is never guessed at: only days that no notice could make a day off
+//! are counted, and a calendar minimum holds besides. Expiry is asked for when deleting and never stored, since notices change.
+//!
+//! Pure: no clock, no files. Stands beside [`crate::time`]; retention is built on it.
+
+mod year;
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Days, NaiveDate};
+
+use crate::time::WallTime;
+use year::is_weekend;
+pub use year::{CalendarError, Holiday, Year};
+
+/// Working days footage is kept at the least (requirement R7).
+pub const KEEP_WORKING_DAYS: u16 = 30;
+
+/// Calendar days kept for each working day where a year's notice is missing: 60 for 30. Published years peak at 52 for 30.
+const UNPUBLISHED_DAYS_PER_WORKING_DAY: u64 = 2;
+
+/// The notices built into the program, one file per year.
+const PUBLISHED: [(&str, &str); 3] = [
+    ("config/calendar/2024.toml", include_str!("../../config/calendar/2024.toml")),
+    ("config/calendar/2025.toml", include_str!("../../config/calendar/2025.toml")),
+    ("config/calendar/2026.toml", include_str!("../../config/calendar/2026.toml")),
+];
+
+/// Times of year, as (month, day) first and last, in which any day may be a day off: wider than every notice from 2004 on.
+const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 8] = [
+    ((1, 1), (1, 5)),     // 元旦
+    ((1, 15), (2, 28)),   // 春节: the new moon falls between 21 January and 21 February
+    ((4, 1), (4, 8)),     // 清明节
+    ((4, 27), (5, 8)),    // 劳动节
+    ((5, 25), (6, 28)),   // 端午节: a lunar date between 27 May and 25 June
+    ((9, 5), (10, 12)),   // 中秋节, a lunar date from 7 September on, and 国庆节
+    ((12, 28), (12, 31)), // 元旦 of the next year: 2019's notice begins it on 2018-12-30
+    ((2, 29), (2, 29)),   // the end of the Spring Festival's window in leap years
+];
+
+/// What is known about a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// A working day by the notice of its year.
+    WorkingDay,
+    /// A day off by the notice of its year.
+    DayOff,
+    /// No notice for its year is known.
+    Unpublished,
+}
+
+/// When footage may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// First instant at which the working days are complete: 00:00 Beijing time of the day after the last of them.
+    pub may_go_from: WallTime,
+    /// The same as a civil date in Beijing.
+    pub may_go_date: NaiveDate,
+    /// Every day up to there is settled by a published notice. Else the time is a safe upper bound.
+    pub certain: bool,
+    /// First year on the way whose notice is missing.
+    pub unpublished: Option<i32>,
+}
+
+/// The alarm that stands while a notice is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingNotice {
+    /// Years whose notice is missing.
+    pub years: Vec<i32>,
+    /// The alarm in Chinese.
+    pub zh: String,
+    /// The alarm in English.
+    pub en: String,
+}
+
+/// The published years.
+#[derive(Clone, Debug, Default)]
+pub struct Calendar {
+    years: BTreeMap<i32, Year>,
+    /// Days a notice names; true for a working one.
+    named: BTreeMap<NaiveDate, bool>,
+}
+
+impl Calendar {
+    /// Reads one file per year, given as (name for complaints, text).
+    ///
+    /// # Errors
+    /// The first file that cannot be right, a year given twice, or a day two notices name.
+    pub fn from_tomls<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, CalendarError> {
+        let mut calendar = Self::default();
+        for (file, text) in files {
+            let year = Year::from_toml(file, text)?;
+            let off = year.days_off().map(|day| (day, false));
+            for (day, works) in off.chain(year.make_up_days().map(|day| (day, true))) {
+                if calendar.named.insert(day, works).is_some() && !calendar.years.contains_key(&year.year) {
+                    return Err(CalendarError::DayTwice { file: file.to_owned(), day });
+                }
+            }
+            let number = year.year;
+            if calendar.years.insert(number, year).is_some() {
+                return Err(CalendarError::YearTwice { file: file.to_owned(), year: number });
+            }
+        }
+        Ok(calendar)
+    }
+
+    /// The notices built into the program.
+    ///
+    /// # Errors
+    /// None in a program whose tests passed: they read the same files.
+    pub fn published() -> Result<Self, CalendarError> {
+        Self::from_tomls(PUBLISHED)
+    }
+
+    /// The notice for a year, if known.
+    pub fn year(&self, year: i32) -> Option<&Year> {
+        self.years.get(&year)
+    }
+
+    /// The years whose notice is known, in order.
+    pub fn years(&self) -> impl Iterator<Item = &Year> {
+        self.years.values()
+    }
+
+    /// What is known about `day`.
+    pub fn is_working_day(&self, day: NaiveDate) -> Certainty {
+        let works = match self.named.get(&day) {
+            Some(works) => *works,
+            None if self.years.contains_key(&day.year()) => !is_weekend(day),
+            None => return Certainty::Unpublished,
+        };
+        if works { Certainty::WorkingDay } else { Certainty::DayOff }
+    }
+
+    /// When footage of the civil day `recorded` (Beijing) may go: when `working_days` later working days are complete.
+    ///
+    /// Over a year without a notice only Mondays to Fridays outside every possible holiday count, and two calendar days (60 for
+    /// 30) must be complete for each working day asked for, so the answer is never too early. Later days give later answers,
+    /// except that the first days counted wholly in published years may be free before the last uncertain days ahead of them.
+    /// Dates at the end of the calendar's range saturate there.
+    pub fn due(&self, recorded: NaiveDate, working_days: u16) -> Due {
+        let mut left = working_days;
+        let mut last = recorded;
+        let mut unpublished = None;
+        while left > 0 {
+            let Some(day) = last.succ_opt() else { break };
+            last = day;
+            let counts = match self.is_working_day(day) {
+                Certainty::WorkingDay => true,
+                Certainty::DayOff => false,
+                Certainty::Unpublished => {
+                    unpublished = unpublished.or(Some(day.year()));
+                    surely_works(day)
+                }
+            };
+            left -= u16::from(counts);
+        }
+        if unpublished.is_some() {
+            let least = Days::new(u64::from(working_days) * UNPUBLISHED_DAYS_PER_WORKING_DAY);
+            last = last.max(recorded.checked_add_days(least).unwrap_or(NaiveDate::MAX));
+        }
+        let may_go_date = last.succ_opt().unwrap_or(NaiveDate::MAX);
+        Due { may_go_from: midnight(may_go_date), may_go_date, certain: unpublished.is_none() && left == 0, unpublished }
+    }
+
+    /// The alarm for `today` (Beijing): the notice for this year is missing, or, from 1 December on, that for the next.
+    pub fn missing_notice_alarm(&self, today: NaiveDate) -> Option<MissingNotice> {
+        let this = today.year();
+        let next = (today.month() == 12).then_some(this + 1);
+        let years: Vec<i32> = std::iter::once(this).chain(next).filter(|year| !self.years.contains_key(year)).collect();
+        if years.is_empty() {
+            return None;
+        }
+        let list = |comma: &str| years.iter().map(i32::to_string).collect::<Vec<_>>().join(comma);
+        let (zh_years, en_years) = (list("、"), list(", "));
+        let zh = format!(
+            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日），请尽快更新 config/calendar"
+        );
+        let en = format!(
+            "the working-day calendar has no notice for {en_years}: footage that depends on it is kept by the conservative count \
+             (at least 60 calendar days); add the year's file to config/calendar"
+        );
+        Some(MissingNotice { years, zh, en })
+    }
+}
+
+/// Whether no notice could make `day` a day off.
+fn surely_works(day: NaiveDate) -> bool {
+    let at = (day.month(), day.day());
+    !is_weekend(day) && !MAY_BE_HOLIDAY.iter().any(|(first, last)| *first <= at && at <= *last)
+}
+
+/// 00:00 of `day` in Beijing; 01:00 where summer time once skipped midnight.
+fn midnight(day: NaiveDate) -> WallTime {
+    WallTime::from_beijing(day, 0, 0, 0)
+        .or_else(|| WallTime::from_beijing(day, 1, 0, 0))
+        .unwrap_or(WallTime::from_micros(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;
