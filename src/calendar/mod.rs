@@ -29,16 +29,15 @@ const PUBLISHED: [(&str, &str); 3] = [
     ("config/calendar/2026.toml", include_str!("../../config/calendar/2026.toml")),
 ];
 
-/// Times of year, as (month, day) first and last, in which any day may be a day off: wider than every notice from 2004 on.
-const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 8] = [
+/// Times of year, as (month, day) first and last, in which any day may be a day off: well wider than the holidays.
+const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 7] = [
     ((1, 1), (1, 5)),     // 元旦
-    ((1, 15), (2, 28)),   // 春节: the new moon falls between 21 January and 21 February
+    ((1, 15), (2, 29)),   // 春节: the new moon falls between 21 January and 21 February
     ((4, 1), (4, 8)),     // 清明节
     ((4, 27), (5, 8)),    // 劳动节
     ((5, 25), (6, 28)),   // 端午节: a lunar date between 27 May and 25 June
-    ((9, 5), (10, 12)),   // 中秋节, a lunar date from 7 September on, and 国庆节
+    ((9, 3), (10, 12)),   // 中秋节, a lunar date from 7 September on, and 国庆节; 3 September was a day off once, in 2015
     ((12, 28), (12, 31)), // 元旦 of the next year: 2019's notice begins it on 2018-12-30
-    ((2, 29), (2, 29)),   // the end of the Spring Festival's window in leap years
 ];
 
 /// What is known about a day.
