@@ -176,11 +176,11 @@ impl Calendar {
         let list = |comma: &str| years.iter().map(i32::to_string).collect::<Vec<_>>().join(comma);
         let (zh_years, en_years) = (list("、"), list(", "));
         let zh = format!(
-            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日），请尽快更新 config/calendar"
+            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日）；通知发布后请更新程序（通知随程序发布）"
         );
         let en = format!(
             "the working-day calendar has no notice for {en_years}: footage that depends on it is kept by the conservative count \
-             (at least 60 calendar days); add the year's file to config/calendar"
+             (at least 60 calendar days); update the program, which brings the notices, once it is published"
         );
         Some(MissingNotice { years, zh, en })
     }
