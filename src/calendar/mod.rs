@@ -29,16 +29,15 @@ const PUBLISHED: [(&str, &str); 3] = [
     ("config/calendar/2026.toml", include_str!("../../config/calendar/2026.toml")),
 ];
 
-/// Times of year, as (month, day) first and last, in which any day may be a day off: wider than every notice from 2004 on.
-const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 8] = [
+/// Times of year, as (month, day) first and last, in which any day may be a day off: well wider than the holidays.
+const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 7] = [
     ((1, 1), (1, 5)),     // 元旦
-    ((1, 15), (2, 28)),   // 春节: the new moon falls between 21 January and 21 February
+    ((1, 15), (2, 29)),   // 春节: the new moon falls between 21 January and 21 February
     ((4, 1), (4, 8)),     // 清明节
     ((4, 27), (5, 8)),    // 劳动节
     ((5, 25), (6, 28)),   // 端午节: a lunar date between 27 May and 25 June
-    ((9, 5), (10, 12)),   // 中秋节, a lunar date from 7 September on, and 国庆节
+    ((9, 3), (10, 12)),   // 中秋节, a lunar date from 7 September on, and 国庆节; 3 September was a day off once, in 2015
     ((12, 28), (12, 31)), // 元旦 of the next year: 2019's notice begins it on 2018-12-30
-    ((2, 29), (2, 29)),   // the end of the Spring Festival's window in leap years
 ];
 
 /// What is known about a day.
@@ -177,11 +176,11 @@ impl Calendar {
         let list = |comma: &str| years.iter().map(i32::to_string).collect::<Vec<_>>().join(comma);
         let (zh_years, en_years) = (list("、"), list(", "));
         let zh = format!(
-            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日），请尽快更新 config/calendar"
+            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日）；通知发布后请更新程序（通知随程序发布）"
         );
         let en = format!(
             "the working-day calendar has no notice for {en_years}: footage that depends on it is kept by the conservative count \
-             (at least 60 calendar days); add the year's file to config/calendar"
+             (at least 60 calendar days); update the program, which brings the notices, once it is published"
         );
         Some(MissingNotice { years, zh, en })
     }

@@ -98,8 +98,8 @@ fn due(calendar: &Calendar, recorded: NaiveDate, working_days: u16, json: bool) 
     }
     println!("{recorded} 的录像满 {working_days} 个工作日（{} 个日历日），{} 起可清理", printed.calendar_days, due.may_go_date);
     println!(
-        "footage of {recorded} has been kept {working_days} working days ({} calendar days) and may go from {}",
-        printed.calendar_days, printed.may_go_from
+        "footage of {recorded} may go from {}, when {working_days} later working days ({} calendar days) are complete",
+        printed.may_go_from, printed.calendar_days
     );
     if let Some(year) = due.unpublished {
         println!("不确定：{year}年放假通知未收录，按最保守方式计算，通知收录后日期会提前");
