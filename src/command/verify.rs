@@ -20,6 +20,9 @@ use crate::time::{MICROS_PER_SECOND, Span, WallTime};
 /// A file that grew so lately is still being written: while one run is drained, the next one's file is newer.
 const STILL_WRITTEN: Duration = Duration::from_secs(60);
 
+/// Later than any recording, and still a time that RFC 3339 can write: 9999-01-01.
+const LATEST: WallTime = WallTime::from_micros(253_370_764_800_000_000);
+
 /// Arguments of `jiancha verify`.
 #[derive(clap::Args)]
 #[command(after_help = "Exit code 0: nothing found; 1: problems; 2: it could not be done. The recorder may run meanwhile.\n\
@@ -99,8 +102,7 @@ struct Known {
 
 impl<'a> Verify<'a> {
     fn new(hall: &'a Hall, args: &VerifyArgs) -> Result<Self, String> {
-        let asked =
-            Span::new(args.from.unwrap_or(WallTime::from_micros(i64::MIN)), args.to.unwrap_or(WallTime::from_micros(i64::MAX)));
+        let asked = Span::new(args.from.unwrap_or(WallTime::from_micros(0)), args.to.unwrap_or(LATEST));
         if asked.is_empty() {
             return Err(format!("--from {} is not before --to {}", asked.from, asked.to));
         }
