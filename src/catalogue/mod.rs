@@ -1,10 +1,12 @@
 //! The catalogue: an index of what was recorded, what is missing and why.
 //!
 //! It can be thrown away: every recording fact stands in the segment files too. [`records`] are the rows, [`keys`] their
-//! order-preserving keys, [`timeline`] turns rows into spans and gaps, [`store`] is the only place that knows sled.
+//! order-preserving keys, [`timeline`] turns rows into spans and gaps, [`store`] is the only place that knows sled,
+//! [`rebuild`] makes the rows of segments again from the files.
 
 mod keys;
 mod ledger;
+pub mod rebuild;
 mod records;
 pub mod store;
 pub mod timeline;
@@ -62,6 +64,30 @@ impl Catalogue {
         let end = keys::camera_time(camera, span.to);
         let rows = self.segments.range_json::<SegmentRow>(&start, &end)?;
         Ok(rows.into_iter().filter(|r| r.to > span.from && r.from < span.to).collect())
+    }
+
+    /// Segments of `camera` that begin in `span`, oldest first, at most `most` rows read: ask again from the last one's start on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read; an unreadable row is skipped with a warning.
+    pub fn segments_begun(&self, camera: &CameraId, span: Span, most: usize) -> Result<Vec<SegmentRow>, StoreError> {
+        self.segments.range_json_at_most(&keys::camera_time(camera, span.from), &keys::camera_time(camera, span.to), most)
+    }
+
+    /// Every camera that has a segment here, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read.
+    pub fn cameras(&self) -> Result<Vec<CameraId>, StoreError> {
+        let mut cameras = Vec::new();
+        let mut from = Vec::new();
+        while let Some(key) = self.segments.key_from(&from)? {
+            let Some(id) = key.split(|b| *b == 0).next() else { break };
+            cameras.push(CameraId::new(String::from_utf8_lossy(id)));
+            // Ids end with a zero byte in keys: the next camera's keys stand from byte one on.
+            from = [id, &[1]].concat();
+        }
+        Ok(cameras)
     }
 
     /// The newest segment of `camera`.

@@ -176,7 +176,30 @@ impl Table {
         self.collect(self.tree.scan_prefix(prefix))
     }
 
-    fn collect<T: DeserializeOwned>(&self, rows: sled::Iter) -> Result<Vec<T>, StoreError> {
+    /// At most `most` rows with keys in `start..end`, the first ones, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses; rows that cannot be read are skipped with a warning and count.
+    pub fn range_json_at_most<T: DeserializeOwned>(&self, start: &[u8], end: &[u8], most: usize) -> Result<Vec<T>, StoreError> {
+        if start >= end {
+            return Ok(Vec::new());
+        }
+        self.collect(self.tree.range(start..end).take(most))
+    }
+
+    /// The first key that is not before `from`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn key_from(&self, from: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let next = self.tree.range(from..).next().transpose().map_err(|e| io(&self.name, &e))?;
+        Ok(next.map(|(key, _)| key.to_vec()))
+    }
+
+    fn collect<T: DeserializeOwned>(
+        &self,
+        rows: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut out = Vec::new();
         for row in rows {
             let (key, value) = row.map_err(|e| io(&self.name, &e))?;

@@ -12,11 +12,13 @@ use crate::hall::Hall;
 
 pub mod calendar;
 pub mod doctor;
+pub mod rebuild;
 pub mod replay;
 pub mod run;
 pub mod simulate;
 pub mod timeline;
 pub mod user;
+pub mod verify;
 
 /// Outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,10 @@ enum Command {
     Run(run::RunArgs),
     /// Show what was recorded of a window or camera, and what is missing and why.
     Timeline(timeline::TimelineArgs),
+    /// Check every recorded file against its digest, its run's chain and the catalogue; whole or by range.
+    Verify(verify::VerifyArgs),
+    /// Make the catalogue of segments again from the files alone.
+    Rebuild(rebuild::RebuildArgs),
     /// Run the recorder against media files with a stepped clock: faster than real time, deterministic, for CI.
     Replay(replay::ReplayArgs),
     /// Check plugins, encoders, fonts, clock, disks and ports: what is wrong and how to mend it.
@@ -89,6 +95,8 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args).into(),
         Command::Timeline(args) => timeline::run(&args).into(),
+        Command::Verify(args) => verify::run(&args).into(),
+        Command::Rebuild(args) => rebuild::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),

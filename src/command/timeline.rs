@@ -66,6 +66,7 @@ fn read(hall: &Hall, args: &TimelineArgs) -> Result<Timeline, String> {
     match ask(catalogue, &Question::Timeline { camera: camera.clone(), span })? {
         Some(Answer::Timeline(timeline)) => return Ok(timeline),
         Some(Answer::Refused(reason)) => return Err(reason),
+        Some(_) => return Err("the running recorder answered another question than the one asked".to_owned()),
         None => {}
     }
     if !catalogue.exists() {

@@ -12,13 +12,16 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
-use crate::catalogue::Catalogue;
 use crate::catalogue::timeline::Timeline;
+use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
 use crate::time::{Clock, Span};
 
 /// Longest question.
 const LONGEST_QUESTION: u64 = 16 * 1024;
+
+/// Most segments in one answer: one line of JSON well below a megabyte.
+pub const PAGE: usize = 1000;
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +29,15 @@ const LONGEST_QUESTION: u64 = 16 * 1024;
 pub enum Question {
     /// The timeline of a camera.
     Timeline {
+        /// Which camera.
+        camera: CameraId,
+        /// Over which span.
+        span: Span,
+    },
+    /// Every camera that has segments in the catalogue.
+    Cameras,
+    /// The segments of a camera that begin in a span, oldest first, at most [`PAGE`] of them.
+    Segments {
         /// Which camera.
         camera: CameraId,
         /// Over which span.
@@ -39,6 +51,10 @@ pub enum Question {
 pub enum Answer {
     /// To [`Question::Timeline`].
     Timeline(Timeline),
+    /// To [`Question::Cameras`].
+    Cameras(Vec<CameraId>),
+    /// To [`Question::Segments`].
+    Segments(Vec<SegmentRow>),
     /// The question could not be answered.
     Refused(String),
 }
@@ -63,6 +79,25 @@ pub fn ask(catalogue: &Path, question: &Question) -> Result<Option<Answer>, Stri
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).map_err(fail)?;
     serde_json::from_str(&answer).map(Some).map_err(|e| format!("the running recorder's answer is not readable: {e}"))
+}
+
+/// Asks the recorder for every segment of `camera` that begins in `span`, page by page; `None` when no recorder listens.
+///
+/// # Errors
+/// A sentence when the recorder does not answer or refuses.
+pub fn ask_segments(catalogue: &Path, camera: &CameraId, mut span: Span) -> Result<Option<Vec<SegmentRow>>, String> {
+    let mut rows = Vec::new();
+    loop {
+        let page = match ask(catalogue, &Question::Segments { camera: camera.clone(), span })? {
+            None => return Ok(None),
+            Some(Answer::Segments(page)) => page,
+            Some(Answer::Refused(reason)) => return Err(reason),
+            Some(_) => return Err("the running recorder answered another question than the one asked".to_owned()),
+        };
+        let Some(last) = page.last() else { return Ok(Some(rows)) };
+        span.from = last.from.plus_micros(1);
+        rows.extend(page);
+    }
 }
 
 /// Listens beside `catalogue`; a socket left by a killed recorder is replaced (the catalogue's lock says that none is running).
@@ -101,11 +136,11 @@ pub async fn serve(listener: UnixListener, catalogue: Catalogue, clock: Arc<dyn 
 }
 
 fn answer(line: &str, catalogue: &Catalogue, clock: &dyn Clock) -> Answer {
-    match serde_json::from_str(line) {
-        Ok(Question::Timeline { camera, span }) => match catalogue.timeline(&camera, span, clock.wall()) {
-            Ok(timeline) => Answer::Timeline(timeline),
-            Err(e) => Answer::Refused(e.to_string()),
-        },
-        Err(e) => Answer::Refused(format!("not a question this recorder knows: {e}")),
-    }
+    let answer = match serde_json::from_str(line) {
+        Ok(Question::Timeline { camera, span }) => catalogue.timeline(&camera, span, clock.wall()).map(Answer::Timeline),
+        Ok(Question::Cameras) => catalogue.cameras().map(Answer::Cameras),
+        Ok(Question::Segments { camera, span }) => catalogue.segments_begun(&camera, span, PAGE).map(Answer::Segments),
+        Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
+    };
+    answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))
 }

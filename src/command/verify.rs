@@ -1,0 +1,373 @@
+//! `jiancha verify`: every recorded file against its digest, its run's chain and the catalogue.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+
+use super::{ConfigArg, Outcome, complain, load_hall, print_json};
+use crate::catalogue::{Catalogue, SegmentRow, Store};
+use crate::daemon::control::{Answer, Question, ask, ask_segments};
+use crate::hall::{CameraId, Hall};
+use crate::segment::adopt::files_of;
+use crate::segment::verify::file::{Examined, begun, examine};
+use crate::segment::verify::{Problem, ProblemKind, camera_folders, chain};
+use crate::time::{MICROS_PER_SECOND, Span, WallTime};
+
+/// A file that grew so lately is still being written: while one run is drained, the next one's file is newer.
+const STILL_WRITTEN: Duration = Duration::from_secs(60);
+
+/// Later than any recording, and still a time that RFC 3339 can write: 9999-01-01.
+const LATEST: WallTime = WallTime::from_micros(253_370_764_800_000_000);
+
+/// Arguments of `jiancha verify`.
+#[derive(clap::Args)]
+#[command(after_help = "Exit code 0: nothing found; 1: problems; 2: it could not be done. The recorder may run meanwhile.\n\
+Example, one day of one camera at no more than 40 MB/s:\n  \
+jiancha verify --camera C3 --from 2026-11-22T00:00:00+08:00 --to 2026-11-23T00:00:00+08:00 --rate-limit 40")]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Only this camera.
+    #[arg(long, value_name = "ID")]
+    camera: Option<String>,
+    /// Only files that reach past this time.
+    #[arg(long, value_name = "TIME")]
+    from: Option<WallTime>,
+    /// Only files that begin before this time.
+    #[arg(long, value_name = "TIME")]
+    to: Option<WallTime>,
+    /// Read no faster than this many megabytes a second.
+    #[arg(long, value_name = "MB/s", value_parser = rate)]
+    rate_limit: Option<f64>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|r: &f64| r.is_finite() && *r > 0.0)
+        .ok_or_else(|| "expected a number above zero, such as 40".into())
+}
+
+#[derive(Serialize)]
+struct Printed {
+    segments: u64,
+    bytes: u64,
+    /// Files a kill left before their first picture: no recording, no problem.
+    empty: u64,
+    seconds: f64,
+    problems: Vec<Problem>,
+}
+
+/// Verifies. Exit code 0 without problems, 1 with problems, 2 when it cannot be done.
+pub fn run(args: &VerifyArgs) -> Outcome {
+    let Some(hall) = load_hall(&args.config, crate::hall::load_without_secrets) else { return Outcome::Failed };
+    match Verify::new(&hall, args).and_then(Verify::work) {
+        Ok(printed) => {
+            let outcome = if printed.problems.is_empty() { Outcome::Good } else { Outcome::Findings };
+            if args.json {
+                print_json(&printed)
+            } else {
+                print_table(&printed)
+            }
+            outcome
+        }
+        Err(e) => complain(&e),
+    }
+}
+
+struct Verify<'a> {
+    hall: &'a Hall,
+    /// Storage roots that are there.
+    roots: Vec<&'a Path>,
+    /// Files and rows that begin in here are looked at.
+    span: Span,
+    only: Option<CameraId>,
+    pace: Pace,
+    told: Printed,
+}
+
+/// The catalogue's word on one camera.
+struct Known {
+    /// `None` without a catalogue.
+    rows: Option<Vec<SegmentRow>>,
+    running: bool,
+}
+
+impl<'a> Verify<'a> {
+    fn new(hall: &'a Hall, args: &VerifyArgs) -> Result<Self, String> {
+        let asked = Span::new(args.from.unwrap_or(WallTime::from_micros(0)), args.to.unwrap_or(LATEST));
+        if asked.is_empty() {
+            return Err(format!("--from {} is not before --to {}", asked.from, asked.to));
+        }
+        // A segment reaches as far as its length and one key frame distance into what follows; paths tell whole seconds.
+        let reach = (i64::from(hall.recording.segment_seconds) + 60) * MICROS_PER_SECOND;
+        let from = if args.from.is_some() { asked.from.plus_micros(-reach).floor_second() } else { asked.from };
+        let told = Printed { segments: 0, bytes: 0, empty: 0, seconds: 0.0, problems: Vec::new() };
+        let only = args.camera.as_deref().map(CameraId::new);
+        let pace = Pace::new(args.rate_limit);
+        Ok(Self { hall, roots: Vec::new(), span: Span::new(from, asked.to), only, pace, told })
+    }
+
+    fn work(mut self) -> Result<Printed, String> {
+        let began = Instant::now();
+        for root in &self.hall.storage {
+            match camera_folders(&root.path) {
+                Ok(_) => self.roots.push(&root.path),
+                Err(e) => self.tell(Problem::new(root.path.display().to_string(), ProblemKind::Unreadable, e.to_string())),
+            }
+        }
+        let cameras = self.cameras()?;
+        for camera in &cameras {
+            for (_, path) in self.files(camera)? {
+                self.pace.all += std::fs::metadata(path).map_or(0, |m| m.len());
+            }
+        }
+        for camera in &cameras {
+            self.camera(camera)?;
+        }
+        if self.told.segments > 0 && !self.hall.recording.catalogue.exists() {
+            let folder = self.hall.recording.catalogue.display().to_string();
+            self.tell(Problem::new(folder, ProblemKind::CatalogueMissing, "there is no catalogue at all"));
+        }
+        self.pace.clear();
+        self.told.seconds = began.elapsed().as_secs_f64();
+        Ok(self.told)
+    }
+
+    fn tell(&mut self, problem: Problem) {
+        self.pace.clear();
+        self.told.problems.push(problem);
+    }
+
+    /// Cameras of hall.toml, of the folders and of the catalogue.
+    fn cameras(&self) -> Result<Vec<CameraId>, String> {
+        let mut names: BTreeSet<String> = self.hall.cameras.iter().map(|c| c.id.to_string()).collect();
+        for root in &self.roots {
+            names.extend(camera_folders(root).map_err(|e| format!("list {}: {e}", root.display()))?);
+        }
+        let folder = &self.hall.recording.catalogue;
+        match ask(folder, &Question::Cameras)? {
+            Some(Answer::Cameras(known)) => names.extend(known.iter().map(ToString::to_string)),
+            Some(Answer::Refused(reason)) => return Err(reason),
+            Some(_) => return Err("the running recorder answered another question than the one asked".to_owned()),
+            None if folder.exists() => {
+                names.extend(open(folder)?.cameras().map_err(|e| e.to_string())?.iter().map(ToString::to_string));
+            }
+            None => {}
+        }
+        if let Some(only) = &self.only {
+            if !names.contains(only.as_str()) {
+                let known: Vec<_> = names.into_iter().collect();
+                return Err(format!(
+                    "no camera {only} in hall.toml, the storage roots or the catalogue (known: {})",
+                    known.join(", ")
+                ));
+            }
+            return Ok(vec![only.clone()]);
+        }
+        Ok(names.into_iter().map(CameraId::new).collect())
+    }
+
+    /// The files of a camera in all roots that begin in the span, oldest first. A path that tells no time always counts.
+    fn files(&self, camera: &CameraId) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+        let mut files = Vec::new();
+        for root in &self.roots {
+            let list = files_of(root, camera.as_str())
+                .map_err(|e| format!("list recordings of {camera} in {}: {e}", root.display()))?;
+            for path in list {
+                let relative = path.strip_prefix(root).unwrap_or(&path);
+                let begun = begun(relative);
+                if begun.is_none_or(|t| self.span.contains(t)) {
+                    files.push((begun, relative.to_owned(), (*root).to_owned(), path));
+                }
+            }
+        }
+        files.sort();
+        Ok(files.into_iter().map(|(_, _, root, path)| (root, path)).collect())
+    }
+
+    fn known(&self, camera: &CameraId) -> Result<Known, String> {
+        let folder = &self.hall.recording.catalogue;
+        let inside = |rows: Vec<SegmentRow>| rows.into_iter().filter(|r| self.span.contains(r.from.floor_second())).collect();
+        if let Some(rows) = ask_segments(folder, camera, self.span)? {
+            return Ok(Known { rows: Some(inside(rows)), running: true });
+        }
+        if !folder.exists() {
+            return Ok(Known { rows: None, running: false });
+        }
+        // Closed again at once: a recorder that starts meanwhile finds its catalogue free.
+        let rows = open(folder)?.segments_begun(camera, self.span, usize::MAX).map_err(|e| e.to_string())?;
+        Ok(Known { rows: Some(inside(rows)), running: false })
+    }
+
+    fn camera(&mut self, camera: &CameraId) -> Result<(), String> {
+        let known = self.known(camera)?;
+        let listed = self.files(camera)?;
+        let newest = listed.len().saturating_sub(1);
+        let (mut files, mut open_expected) = (Vec::new(), Vec::new());
+        for (n, (root, path)) in listed.iter().enumerate() {
+            let growing = known.running && (n == newest || is_young(path));
+            let relative = path.strip_prefix(root).unwrap_or(path);
+            self.pace.camera.clone_from(&camera.to_string());
+            if let Some(file) = examine(root, relative, &mut |bytes| self.pace.read(bytes)) {
+                self.told.segments += 1;
+                self.told.bytes += file.length;
+                files.push(file);
+                open_expected.push(growing);
+            }
+        }
+        let rows = known.rows.as_deref().unwrap_or_default();
+        self.judge_files(&files, &open_expected, rows);
+        let mut disagreements = known.rows.as_ref().map_or(Vec::new(), |rows| self.compare(&files, rows));
+        if known.running && !disagreements.is_empty() {
+            // The recorder went on while the files were read: what was so then may be told by now.
+            disagreements = self.compare(&files, &self.known(camera)?.rows.unwrap_or_default());
+        }
+        disagreements.into_iter().for_each(|p| self.tell(p));
+        Ok(())
+    }
+
+    /// Each file alone, and the chain.
+    fn judge_files(&mut self, files: &[Examined], open_expected: &[bool], rows: &[SegmentRow]) {
+        let rows = chain::by_path(rows);
+        let last = chain::followed(files);
+        for (file, open_expected) in files.iter().zip(open_expected) {
+            let row = row_of(&rows, file);
+            let followed = file.identity.as_ref().is_ok_and(|i| last.get(&i.run).is_some_and(|n| *n > i.number));
+            let empty = file.is_empty() && row.is_none() && !followed;
+            self.told.empty += u64::from(empty && !open_expected);
+            file.judge(*open_expected || empty, row).into_iter().for_each(|p| self.tell(p));
+        }
+        chain::judge(files).into_iter().for_each(|p| self.tell(p));
+    }
+
+    /// Sound files against rows, rows against files.
+    fn compare(&self, files: &[Examined], rows: &[SegmentRow]) -> Vec<Problem> {
+        let by_path = chain::by_path(rows);
+        let sound = files.iter().filter(|f| f.judge(true, None).is_empty());
+        let mut problems: Vec<Problem> = sound.filter_map(|f| chain::compare(f, row_of(&by_path, f))).collect();
+        let there: HashSet<String> = files.iter().map(Examined::path).collect();
+        // What lies on a root that is not there was told with the root.
+        let missing_root =
+            |root: &str| self.hall.storage.iter().any(|r| r.path == Path::new(root) && !self.roots.contains(&r.path.as_path()));
+        for row in rows {
+            let path = Path::new(&row.root).join(&row.path);
+            if !there.contains(&path.display().to_string()) && !missing_root(&row.root) && !path.exists() {
+                let detail = format!("recorded from {} to {}, number {} of run {}", row.from, row.to, row.number, row.run);
+                problems.push(Problem::new(path.display().to_string(), ProblemKind::FileMissing, detail));
+            }
+        }
+        problems
+    }
+}
+
+fn row_of<'r>(rows: &std::collections::HashMap<(&str, &str), &'r SegmentRow>, file: &Examined) -> Option<&'r SegmentRow> {
+    rows.get(&(file.root.to_string_lossy().as_ref(), file.relative.to_string_lossy().as_ref())).copied()
+}
+
+fn open(folder: &Path) -> Result<Catalogue, String> {
+    Store::open(folder).and_then(|store| Catalogue::open(Arc::new(store))).map_err(|e| e.to_string())
+}
+
+fn is_young(path: &Path) -> bool {
+    let modified = std::fs::metadata(path).and_then(|m| m.modified());
+    modified.is_ok_and(|t| SystemTime::now().duration_since(t).map_or(true, |age| age < STILL_WRITTEN))
+}
+
+/// Holds the reading to its rate and shows how far it is.
+struct Pace {
+    began: Instant,
+    limit: Option<f64>,
+    done: u64,
+    all: u64,
+    camera: String,
+    /// When the line was last drawn; `None` when nobody looks.
+    shown: Option<Instant>,
+}
+
+impl Pace {
+    fn new(limit: Option<f64>) -> Self {
+        let now = Instant::now();
+        Self {
+            began: now,
+            limit,
+            done: 0,
+            all: 0,
+            camera: String::new(),
+            shown: std::io::stderr().is_terminal().then_some(now),
+        }
+    }
+
+    fn read(&mut self, bytes: u64) {
+        self.done += bytes;
+        if let Some(limit) = self.limit {
+            std::thread::sleep(ahead(self.done, self.began.elapsed(), limit));
+        }
+        if self.shown.is_some_and(|shown| shown.elapsed() >= Duration::from_millis(200)) {
+            self.shown = Some(Instant::now());
+            let seconds = self.began.elapsed().as_secs_f64().max(1e-3);
+            let line = format!(
+                "\r\x1b[K校验 verify {:>3}%  {:.1} / {:.1} GB  {:.0} MB/s  {}",
+                (self.done * 100).checked_div(self.all).unwrap_or(100).min(100),
+                mega(self.done) / 1000.0,
+                mega(self.all) / 1000.0,
+                mega(self.done) / seconds,
+                self.camera
+            );
+            // A terminal that went away does not stop the work.
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Megabytes.
+#[expect(clippy::cast_precision_loss, reason = "a figure for people and for pacing")]
+fn mega(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// How long to wait so that `done` bytes after `elapsed` are no more than `limit` megabytes a second.
+fn ahead(done: u64, elapsed: Duration, limit: f64) -> Duration {
+    Duration::try_from_secs_f64(mega(done) / limit - elapsed.as_secs_f64()).unwrap_or_default()
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_table(printed: &Printed) {
+    for p in &printed.problems {
+        println!("{}  {}", p.kind.word(), p.file);
+        println!("    {} {}", p.what.zh, p.what.en);
+        println!("    {}", p.detail);
+        println!("    → {} {}", p.remedy.zh, p.remedy.en);
+    }
+    println!(
+        "{} 段录像 segments, {:.1} MB, {} 个问题 problems, {:.1} s",
+        printed.segments,
+        mega(printed.bytes),
+        printed.problems.len(),
+        printed.seconds
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_waits_for_its_rate_and_never_for_nothing() {
+        assert_eq!(ahead(40_000_000, Duration::from_millis(500), 40.0), Duration::from_millis(500));
+        assert_eq!(ahead(40_000_000, Duration::from_secs(2), 40.0), Duration::ZERO);
+    }
+}
