@@ -59,7 +59,9 @@ fn kills(n: usize, seed: u64) {
             assert!((0..30_000_000).contains(&length), "{gap}");
         }
     }
+    agree(&world);
     assert_eq!(world.recorder().stop(), 0);
+    agree(&world);
     for camera in &CAMERAS {
         for file in world.files(camera.id) {
             assert!(reader::index(&file).unwrap().seal.is_some(), "{} is sealed", file.display());
@@ -74,6 +76,15 @@ fn kills(n: usize, seed: u64) {
         }
     }
     println!("{n} kills, at most {:.2} s lost", WallTime::from_micros(worst).as_micros() as f64 / 1e6);
+}
+
+/// Files, digests, chains and catalogue agree, by `jiancha verify`.
+fn agree(world: &World) {
+    let output = world.jiancha("verify").arg("--json").output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["problems"], serde_json::json!([]), "{told:#} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(told["segments"].as_u64().unwrap() > 0);
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

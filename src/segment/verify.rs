@@ -1,6 +1,6 @@
 //! Doubt: does every segment file still say what it said when it was sealed?
 //!
-//! [`file`] reads one file (bytes against digest, tail against what it must be, path against identity), [`chain`] judges the
+//! [`mod@file`] reads one file (bytes against digest, tail against what it must be, path against identity), [`chain`] judges the
 //! files of a camera together (digests chained, numbers without a hole) and against the catalogue. All judgement is pure; only
 //! [`file::examine`] and [`camera_folders`] touch a disk.
 
