@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 whole() {
   mkdir -p test-artifacts
   # The table stays readable in the terminal and is kept beside the figures of every window.
-  cargo bench --quiet --bench whole_process -- --json "$root/test-artifacts/bench.json" "$@" | tee test-artifacts/bench.txt
+  BENCH_JSON="${BENCH_JSON:-$root/test-artifacts/bench.json}" cargo bench --quiet --bench whole_process -- "$@" | tee test-artifacts/bench.txt
 }
 
 if [[ "${1:-}" == quick ]]; then

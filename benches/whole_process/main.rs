@@ -71,7 +71,7 @@ fn carry_out(options: &Options) -> Result<Report, String> {
     let _alone = rig::claim(&work)?;
     let setting = Setting {
         window: Duration::from_secs(options.seconds),
-        settle: Duration::from_secs(if options.quick { 1 } else { 3 }),
+        settle: Duration::from_secs(if options.quick { 1 } else { 2 }),
         media: media::folder(&work),
         folder: work.join("window"),
     };
