@@ -8,9 +8,11 @@ mod measure;
 mod media;
 mod proc;
 mod recorders;
+mod relay;
 mod report;
 mod rig;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -42,6 +44,12 @@ struct Options {
     /// Write every figure of every window to this file.
     #[arg(long, env = "BENCH_JSON", value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Only pass on what this camera sends (see [`relay`]).
+    #[arg(long, hide = true, requires = "doors")]
+    relay: Option<SocketAddr>,
+    /// Where to pass it on.
+    #[arg(long, hide = true, value_delimiter = ',')]
+    doors: Vec<SocketAddr>,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -52,6 +60,12 @@ const PROCESSORS_PER_STAMPED: f64 = 0.4;
 
 fn main() -> ExitCode {
     let mut options = Options::parse();
+    if let Some(camera) = options.relay {
+        // Only a door that cannot be opened ends it.
+        let ended = relay::serve(camera, &options.doors);
+        eprintln!("bench: relay: {ended:?}");
+        return ExitCode::from(2);
+    }
     if options.quick {
         (options.seconds, options.pairs) = (4, 1);
         (options.streams, options.stamped) = (vec![1, 4], vec![1]);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::media::Camera;
 use crate::proc::{Counters, Memory, processors};
 use crate::recorders::{self, Recorder, Task};
-use crate::rig::{self, Process};
+use crate::rig::{self, Cameras, Process};
 
 /// Longest wait until every camera is being recorded.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -90,9 +90,8 @@ pub struct Window {
 pub fn window(setting: &Setting, case: Case, recorder: Recorder) -> Result<Window, String> {
     let folder = &setting.folder;
     rig::empty_folder(folder)?;
-    let address = rig::free_address()?;
-    let mut cameras = rig::start_cameras(case.camera.id, address, &setting.media, folder)?;
-    let mut running = recorder.start(case.task, case.camera, case.streams, address, folder)?;
+    let mut cameras = Cameras::start(case.camera.id, case.streams, &setting.media, folder)?;
+    let mut running = recorder.start(case.task, case.camera, &cameras.doors, folder)?;
     let pids: Vec<u32> = running.iter().map(Process::pid).collect();
     let ids = recorders::ids(case.streams);
     rig::wait_for("every camera to be recorded", START_LIMIT, || {
@@ -103,11 +102,11 @@ pub fn window(setting: &Setting, case: Case, recorder: Recorder) -> Result<Windo
 
     // What ffmpeg says of the pictures before its first key frame is no trouble.
     let heard: Vec<usize> = running.iter().map(|p| if recorder == Recorder::Ffmpeg { p.said().len() } else { 0 }).collect();
-    let cameras_before = Counters::read(&[cameras.pid()])?;
+    let cameras_before = Counters::read(&cameras.pids())?;
     let (before, sizes_before) = reading(folder, &ids, &pids)?;
     std::thread::sleep(setting.window);
     let (after, sizes_after) = reading(folder, &ids, &pids)?;
-    let cameras_after = Counters::read(&[cameras.pid()])?;
+    let cameras_after = Counters::read(&cameras.pids())?;
     check(&mut cameras, &mut running)?;
 
     // The cameras run the same program and libraries: while they live, a part of the recorder's pages counts for them.
@@ -147,7 +146,7 @@ pub fn window(setting: &Setting, case: Case, recorder: Recorder) -> Result<Windo
     })
 }
 
-fn check(cameras: &mut Process, recorder: &mut [Process]) -> Result<(), String> {
+fn check(cameras: &mut Cameras, recorder: &mut [Process]) -> Result<(), String> {
     cameras.check_alive()?;
     recorder.iter_mut().try_for_each(Process::check_alive)
 }

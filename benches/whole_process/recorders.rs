@@ -55,37 +55,30 @@ impl Recorder {
         }
     }
 
-    /// Starts recording `n` times the camera at `address`, below `folder`.
+    /// Starts recording `camera` once at each of `doors`, below `folder`.
     ///
     /// # Errors
     /// What could not be written or started.
-    pub fn start(
-        self,
-        task: Task,
-        camera: &Camera,
-        n: usize,
-        address: SocketAddr,
-        folder: &Path,
-    ) -> Result<Vec<Process>, String> {
-        let url = format!("rtsp://{address}/{}", camera.id);
+    pub fn start(self, task: Task, camera: &Camera, doors: &[SocketAddr], folder: &Path) -> Result<Vec<Process>, String> {
+        let urls = doors.iter().map(|door| format!("rtsp://{door}/{}", camera.id));
+        let cameras: Vec<(String, String)> = ids(doors.len()).into_iter().zip(urls).collect();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(|e| format!("write {name}: {e}"));
-        for id in ids(n) {
-            let made = fs::create_dir_all(storage(folder, &id));
-            made.map_err(|e| format!("make the folder of {id}: {e}"))?;
+        for (id, _) in &cameras {
+            fs::create_dir_all(storage(folder, id)).map_err(|e| format!("make the folder of {id}: {e}"))?;
         }
         match self {
             Recorder::Jiancha => {
-                write("hall.toml", &hall(task, &ids(n), &url, rig::free_address()?))?;
+                write("hall.toml", &hall(task, &cameras, rig::free_address()?))?;
                 Ok(vec![Process::start("jiancha", rig::JIANCHA, &["run", "--config", "hall.toml"], folder)?])
             }
             Recorder::Ffmpeg => {
                 write("time.txt", "%{localtime:%Y年%m月%d日 星期日 %H\\:%M\\:%S}")?;
-                let start = |id: String| {
-                    let arguments = ffmpeg(task, camera, &url, &id);
+                let start = |(id, url): &(String, String)| {
+                    let arguments = ffmpeg(task, camera, url, id);
                     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                     Process::start(&format!("ffmpeg-{id}"), "ffmpeg", &arguments, folder)
                 };
-                ids(n).into_iter().map(start).collect()
+                cameras.iter().map(start).collect()
             }
         }
     }
@@ -102,7 +95,7 @@ pub fn storage(folder: &Path, id: &str) -> PathBuf {
 }
 
 /// A hall.toml of one window per camera; everything not named has its default.
-fn hall(task: Task, ids: &[String], url: &str, viewer: SocketAddr) -> String {
+fn hall(task: Task, cameras: &[(String, String)], viewer: SocketAddr) -> String {
     let stamp = match task {
         Task::PassThrough => "camera",
         Task::Stamped => "reencode",
@@ -131,7 +124,7 @@ bitrate_kbps = {STAMPED_KBPS}
 listen = "{viewer}"
 "#
     );
-    for id in ids {
+    for (id, url) in cameras {
         text += &format!(
             r#"
 [[camera]]

@@ -108,22 +108,59 @@ pub fn wait_for<T>(name: &str, limit: Duration, mut ask: impl FnMut() -> Result<
 /// # Errors
 /// The system's, in words.
 pub fn free_address() -> Result<SocketAddr, String> {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(|e| format!("find a free port: {e}"))
+    free_addresses(1)?.pop().ok_or_else(|| "no free port".to_owned())
 }
 
-/// Serves the simulated camera `id` and waits until it can be asked.
-///
-/// # Errors
-/// What keeps it from starting.
-pub fn start_cameras(id: &str, address: SocketAddr, media: &Path, folder: &Path) -> Result<Process, String> {
-    let (listen, media) = (address.to_string(), media.to_string_lossy());
-    let arguments = ["simulate", "--listen", &listen, "--cameras", id, "--media", &media];
-    let mut cameras = Process::start("cameras", JIANCHA, &arguments, folder)?;
-    wait_for("the simulated cameras", Duration::from_secs(60), || {
-        cameras.check_alive()?;
-        Ok(TcpStream::connect(address).is_ok().then_some(()))
-    })?;
-    Ok(cameras)
+fn free_addresses(n: usize) -> Result<Vec<SocketAddr>, String> {
+    // All are held until the last is found, so that none is found twice.
+    let held: std::io::Result<Vec<TcpListener>> = (0..n).map(|_| TcpListener::bind("127.0.0.1:0")).collect();
+    let addresses = held.and_then(|held| held.iter().map(TcpListener::local_addr).collect());
+    addresses.map_err(|e| format!("find {n} free ports: {e}"))
+}
+
+/// The simulated camera `id`, and a door for each recorded camera.
+pub struct Cameras {
+    simulator: Process,
+    relay: Process,
+    /// Where each recorded camera is found.
+    pub doors: Vec<SocketAddr>,
+}
+
+impl Cameras {
+    /// Serves the camera `id` at `n` doors and waits until it can be asked at each.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub fn start(id: &str, n: usize, media: &Path, folder: &Path) -> Result<Self, String> {
+        let (listen, media) = (free_address()?.to_string(), media.to_string_lossy());
+        let arguments = ["simulate", "--listen", &listen, "--cameras", id, "--media", &media];
+        let simulator = Process::start("cameras", JIANCHA, &arguments, folder)?;
+        let doors = free_addresses(n)?;
+        let list: Vec<String> = doors.iter().map(SocketAddr::to_string).collect();
+        let this = std::env::current_exe().map_err(|e| format!("find the bench's own program: {e}"))?;
+        let relay =
+            Process::start("relay", &this.to_string_lossy(), &["--relay", &listen, "--doors", &list.join(",")], folder)?;
+        let mut cameras = Self { simulator, relay, doors };
+        for address in list.iter().chain([&listen]) {
+            wait_for("the simulated cameras", Duration::from_secs(60), || {
+                cameras.check_alive()?;
+                Ok(TcpStream::connect(address).is_ok().then_some(()))
+            })?;
+        }
+        Ok(cameras)
+    }
+
+    /// # Errors
+    /// As [`Process::check_alive`].
+    pub fn check_alive(&mut self) -> Result<(), String> {
+        self.simulator.check_alive()?;
+        self.relay.check_alive()
+    }
+
+    /// Numbers of the processes.
+    pub fn pids(&self) -> [u32; 2] {
+        [self.simulator.pid(), self.relay.pid()]
+    }
 }
 
 /// Keeps a second bench out of `folder` for as long as the file is held: the two would measure each other.
