@@ -2,16 +2,21 @@
 //!
 //! Modules follow the data path, left to right; each uses only what stands before it, plus [`hall`], [`time`],
 //! [`calendar`] and [`media`]:
-//! [`source`] → [`stamp`] → [`segment`] → [`catalogue`] → [`live`] → [`observe`] → [`viewer`]. [`daemon`] alone knows all.
+//! [`source`] → [`stamp`] → [`segment`] → [`catalogue`] → [`evidence`] → [`retention`] → [`backup`] → [`export`] → [`live`] →
+//! [`observe`] → [`viewer`]. [`daemon`] alone knows all.
 
+pub mod backup;
 pub mod calendar;
 pub mod catalogue;
 pub mod command;
 pub mod daemon;
+pub mod evidence;
+pub mod export;
 pub mod hall;
 pub mod live;
 pub mod media;
 pub mod observe;
+pub mod retention;
 pub mod segment;
 pub mod simulate;
 pub mod source;

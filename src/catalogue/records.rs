@@ -34,6 +34,9 @@ pub struct SegmentRow {
     pub height: u32,
     /// SHA-256 of the file before its seal, in hexadecimal; `None` while it is open.
     pub digest: Option<String>,
+    /// True when the file was lost and came back from the backup copy (由备份恢复).
+    #[serde(default)]
+    pub restored: bool,
 }
 
 impl SegmentRow {

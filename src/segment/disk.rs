@@ -330,5 +330,6 @@ pub fn row(camera: &CameraId, identity: &Identity, root: &Path, relative: &Path)
         width: identity.width,
         height: identity.height,
         digest: None,
+        restored: false,
     }
 }
