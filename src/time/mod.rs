@@ -5,6 +5,7 @@
 
 mod discipline;
 mod span;
+mod step;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use discipline::{CLOCK_ERROR_LIMIT_MS, KernelClock, kernel_clock};
 pub use span::Span;
+pub use step::{StepDetector, wait_for_notice};
 
 /// Microseconds in one second.
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
