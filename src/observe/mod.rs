@@ -3,6 +3,7 @@
 //! [`meter`] collects what a camera's session and the disk report, [`reconcile`] judges it without looking at any flag of the
 //! recorder's own, [`words`] says it to people, [`state`] is the form the API shows.
 
+pub mod alarms;
 pub mod doctor;
 pub mod log;
 pub mod meter;
