@@ -16,6 +16,7 @@ use jiancha::hall::CameraId;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use jiancha::segment::disk::Disk;
 use jiancha::segment::reader;
+use jiancha::segment::root::claim;
 use jiancha::segment::writer::{CutSettings, SegmentWriter, Subject};
 use jiancha::time::{Span, WallTime};
 use serde_json::Value;
@@ -42,7 +43,8 @@ impl Recorded {
         std::fs::write(dir.path().join("hall.toml"), toml).unwrap();
         let recorded = Self { dir };
         let catalogue = recorded.catalogue();
-        let disk = Disk::start(recorded.root(), Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
+        let id = claim(&recorded.root(), WallTime::from_micros(MINUTE)).unwrap().root;
+        let disk = Disk::start(recorded.root(), id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
         record(&disk, "C1-first", MINUTE, 4);
         record(&disk, "C1-second", MINUTE + 600_000_000, 3);
         disk.sync();

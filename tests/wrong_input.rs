@@ -51,7 +51,7 @@ fn storage_that_is_missing_or_read_only_is_refused_with_the_remedy() {
     edit(&world, &storage.display().to_string(), "/sys/kernel");
     let (code, text) = refused(&world);
     assert_eq!(code, 2, "{text}");
-    assert!(text.contains("/sys/kernel") && text.contains("cannot be written"), "{text}");
+    assert!(text.contains("write the identity of /sys/kernel") && text.contains("remount it read-write"), "{text}");
     nothing_was_started(&world);
 }
 

@@ -54,6 +54,14 @@ impl Catalogue {
         self.segments.put_json(&keys::camera_time(&row.camera, row.from), row)
     }
 
+    /// The segment of `camera` that begins at `from`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read or the row is not readable.
+    pub fn segment_at(&self, camera: &CameraId, from: WallTime) -> Result<Option<SegmentRow>, StoreError> {
+        self.segments.get_json(&keys::camera_time(camera, from))
+    }
+
     /// Every segment of `camera` that shares an instant with `span`, oldest first.
     ///
     /// # Errors
@@ -133,7 +141,8 @@ impl Catalogue {
         // The cause of a gap that reaches back before the span was noted when the gap began.
         let since =
             Span::new(self.newest_end_before(camera, span.from)?.unwrap_or(span.from).plus_micros(-10_000_000), span.to);
-        let ledger = self.ledger(camera, since)?;
+        let mut ledger = self.ledger(camera, since)?;
+        ledger.retain(|row| row.event.is_about_recording());
         Ok(timeline::timeline(camera, span, now, &segments, &ledger))
     }
 

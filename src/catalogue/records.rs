@@ -108,11 +108,25 @@ impl GapCause {
 pub enum LedgerEvent {
     /// A run began: the first picture of it is on its way to disk.
     Started,
+    /// The camera's next file went to another storage root; recording went on.
+    Moved {
+        /// The root before.
+        from: String,
+        /// The root now.
+        to: String,
+    },
     /// Recording stopped, or could not start, for this cause.
     Stopped {
         /// Why.
         cause: GapCause,
     },
+}
+
+impl LedgerEvent {
+    /// True for events that begin or end recording.
+    pub fn is_about_recording(&self) -> bool {
+        !matches!(self, Self::Moved { .. })
+    }
 }
 
 /// One row of the gap ledger (缺录台账).

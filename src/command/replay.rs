@@ -10,10 +10,12 @@ use super::{ConfigArg, Outcome, complain, load_hall, print_json};
 use crate::catalogue::timeline::{Gap, RecordedSpan};
 use crate::catalogue::{Catalogue, LedgerEvent, LedgerRow, Store};
 use crate::daemon::{Run, run_name, run_settings};
-use crate::hall::{Camera, Hall, StampMode};
+use crate::hall::{Camera, CameraId, Hall, StampMode};
 use crate::live::LiveChannel;
 use crate::observe::meter::Meter;
-use crate::segment::disk::Disk;
+use crate::segment::disk::Fault;
+use crate::segment::root;
+use crate::segment::roots::{OnRoots, RootSettings, Roots, RootsSettings};
 use crate::source::file::FileCamera;
 use crate::stamp::encoders::{self, EncoderDescription};
 use crate::time::{Clock as _, MICROS_PER_SECOND, Span, SteppedClock, WallTime};
@@ -99,9 +101,7 @@ fn replay(mut hall: Hall, args: &ReplayArgs) -> Result<Report, String> {
     hall.storage = vec![crate::hall::StorageRoot { path: args.out.clone() }];
     let store = Store::open(&args.out.join(".jiancha")).map_err(|e| e.to_string())?;
     let catalogue = Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?;
-    let disk = Disk::start(args.out.clone(), Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {}))
-        .map(Arc::new)
-        .map_err(|e| format!("start the disk's writer: {e}"))?;
+    let roots = one_root(&args.out, args.start, &catalogue)?;
     let began = std::time::Instant::now();
     let mut cameras = Vec::new();
     for (id, file) in &args.media {
@@ -110,12 +110,31 @@ fn replay(mut hall: Hall, args: &ReplayArgs) -> Result<Report, String> {
             format!("no camera {id} in hall.toml (defined: {})", known.join(", "))
         })?;
         tracing::info!(camera = id, file = %file.display(), "replaying");
-        cameras.push(replay_camera(&hall, camera, file, args, &disk, &catalogue)?);
+        cameras.push(replay_camera(&hall, camera, file, args, &roots, &catalogue)?);
     }
     let media_seconds = f64::from(args.seconds) * f64::from(u32::try_from(cameras.len()).unwrap_or(0));
     tracing::info!(times_real_time = format!("{:.1}", media_seconds / began.elapsed().as_secs_f64()), "replayed");
     let gaps = cameras.iter().any(|c| !c.gaps.is_empty());
     Ok(Report { result: if gaps { "gaps" } else { "pass" }, start: args.start, seconds: args.seconds, cameras })
+}
+
+/// Nobody waits for what the root of a replay tells: an error ends the replay.
+struct Quiet;
+
+impl OnRoots for Quiet {
+    fn changed(&self, _: &Path, _: Option<Fault>, _: &str) {}
+    fn came_back(&self, _: &Path) {}
+    fn moved(&self, _: &CameraId, _: &Path, _: &Path, _: &str) {}
+    fn others_may_record(&self, _: bool) {}
+}
+
+fn one_root(out: &Path, now: WallTime, catalogue: &Catalogue) -> Result<Arc<Roots>, String> {
+    let id = root::claim(out, now).map_err(|e| e.to_string())?.root;
+    let root = RootSettings { path: out.to_owned(), id, reserve_bytes: 0 };
+    let how = RootsSettings { sync_every: Duration::from_secs(3600), windows_last_seconds: 0 };
+    Roots::start(vec![root], &[], how, catalogue, Arc::new(|_| {}), Arc::new(Quiet))
+        .map(Arc::new)
+        .map_err(|(_, e)| format!("start the disk's writer: {e}"))
 }
 
 /// The folder must be new or empty: nothing of an earlier replay may be taken for this one's.
@@ -133,7 +152,7 @@ fn replay_camera(
     camera: &Camera,
     file: &Path,
     args: &ReplayArgs,
-    disk: &Arc<Disk>,
+    roots: &Arc<Roots>,
     catalogue: &Catalogue,
 ) -> Result<Replayed, String> {
     let media = FileCamera::open(file).map_err(|e| e.to_string())?;
@@ -142,7 +161,7 @@ fn replay_camera(
         StampMode::Camera => None,
     };
     let clock = SteppedClock::new(args.start);
-    let settings = run_settings(hall, camera, disk.clone(), Arc::new(LiveChannel::new()), Arc::new(Meter::default()));
+    let settings = run_settings(hall, camera, roots.clone(), Arc::new(LiveChannel::new()), Arc::new(Meter::default()));
     let note = |event, at| catalogue.note(&LedgerRow { camera: camera.id.clone(), at, event, detail: String::new() });
     note(LedgerEvent::Started, args.start).map_err(|e| e.to_string())?;
     let mut run =
@@ -153,7 +172,7 @@ fn replay_camera(
         run.push_waiting(unit).map_err(|e| format!("{}: {e:?}", camera.id))?;
     }
     run.finish();
-    disk.sync();
+    roots.sync();
     let span = Span::new(args.start, args.start.plus_micros(micros));
     // Everything replayed is due: nothing waits in an open part.
     let now = clock.wall().plus_micros(3600 * MICROS_PER_SECOND);

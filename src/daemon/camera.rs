@@ -32,8 +32,19 @@ pub struct CameraTask {
     pub encoder: Option<EncoderDescription>,
     /// Where the ledger is.
     pub catalogue: Catalogue,
+    /// Counts how often the wall clock was set.
+    pub clock_steps: watch::Receiver<ClockSteps>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// The settings of the wall clock since the recorder started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSteps {
+    /// How many.
+    pub count: u64,
+    /// The last one in microseconds; negative when the clock was set back.
+    pub last_micros: i64,
 }
 
 /// What stands in the ledger as the camera's last word.
@@ -74,6 +85,7 @@ impl CameraTask {
             finishing: Vec::new(),
         };
         let mut reconnect = Reconnect::default();
+        let mut steps = self.clock_steps.clone();
         loop {
             let mut delivered = false;
             let end = {
@@ -83,6 +95,7 @@ impl CameraTask {
                 };
                 tokio::select! {
                     end = session(&self.camera, &self.session, &*self.clock, &mut sink) => Some(end),
+                    step = stepped(&mut steps) => Some(step),
                     () = stopped(&mut stop) => None,
                 }
             };
@@ -91,9 +104,13 @@ impl CameraTask {
             tracing::warn!(camera = %self.camera.id, cause = end.cause.word(), detail = %end.detail, "session ended");
             self.settings.meter.ended(end.clone());
             state.note_stopped(&end);
-            // A disk that refuses is not mended by asking the camera again at once.
-            if delivered && end.cause != GapCause::Disk {
+            if delivered {
                 reconnect.worked();
+            }
+            if end.cause == GapCause::ClockStep {
+                // Nothing is wrong with the camera: the next session finds the new time at once.
+                self.settings.meter.clock_stepped();
+                continue;
             }
             let pause = reconnect.pause(rand::rng().random());
             tokio::select! {
@@ -112,6 +129,18 @@ impl CameraTask {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // A dropped sender means the recorder is gone: the same as stop.
     let _ = stop.wait_for(|s| *s).await;
+}
+
+/// Waits until the wall clock is set. Times of one session hang together: a new one begins, and recorded times stay as they are.
+async fn stepped(steps: &mut watch::Receiver<ClockSteps>) -> SessionEnd {
+    if steps.changed().await.is_err() {
+        // Nobody watches the clock any more: the recorder is ending.
+        std::future::pending::<()>().await;
+    }
+    let micros = steps.borrow_and_update().last_micros;
+    let (whole, milli) = (micros / 1_000_000, (micros / 1000 % 1000).abs());
+    let detail = format!("the server's clock was set by {}{}.{milli:03} s", if micros < 0 { "-" } else { "+" }, whole.abs());
+    SessionEnd { cause: GapCause::ClockStep, detail }
 }
 
 impl State<'_> {
@@ -143,14 +172,20 @@ impl State<'_> {
                 self.rest_stamping(GapCause::Overload, "the stamper lags behind the camera");
             }
             let returns = self.wants_stamp() && now >= self.stamp_rests_until && self.run.as_ref().is_some_and(|r| !r.stamps());
-            if self.renew || lags || returns || self.run.is_none() {
-                self.begin_run(&unit);
+            match self.task.settings.roots.takes(&self.task.camera.id) {
+                Ok(()) if self.renew || lags || returns || self.run.is_none() => self.begin_run(&unit),
+                Ok(()) => {}
+                Err(reason) => self.refused(reason),
             }
         }
         let Some(run) = &mut self.run else { return Ok(()) };
         match run.push(unit) {
             Ok(()) => Ok(()),
-            Err(RunError::End(end)) => Err(end),
+            Err(RunError::Disk(reason)) => {
+                // The session stands: at the next random access point another root takes the camera, if there is one.
+                self.refused(reason);
+                Ok(())
+            }
             Err(RunError::Stamp(cause, detail)) => {
                 // What the stamper holds is written; recording goes on without it from the next random access point.
                 self.rest_stamping(cause, &detail);
@@ -160,6 +195,15 @@ impl State<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// No storage root takes the camera's recording, or not the one it had.
+    fn refused(&mut self, reason: String) {
+        self.end_run();
+        self.renew = true;
+        let end = SessionEnd { cause: GapCause::Disk, detail: reason };
+        self.note_stopped(&end);
+        self.task.settings.meter.refused(Some(end));
     }
 
     fn wants_stamp(&self) -> bool {
@@ -191,6 +235,7 @@ impl State<'_> {
             Ok(run) => {
                 let none_works = || (GapCause::StampFailed, "no encoder on this machine works".to_owned());
                 let trouble = (!run.stamps()).then(|| self.stamp_trouble.clone().unwrap_or_else(none_works));
+                task.settings.meter.refused(None);
                 task.settings.meter.stamping(run.stamps(), trouble);
                 tracing::info!(camera = %task.camera.id, run = run_name, stamped = run.stamps(), video = ?format.video, audio = ?format.audio, "run begins");
                 self.run = Some(run);

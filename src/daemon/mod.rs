@@ -9,6 +9,7 @@ pub mod control;
 mod resume;
 mod run;
 mod start;
+pub mod storage;
 mod watch;
 
 pub use run::{Run, RunError, RunSettings, name as run_name};

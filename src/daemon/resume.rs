@@ -13,11 +13,18 @@ use crate::time::{Span, WallTime};
 pub fn mend(hall: &Hall, catalogue: &Catalogue) -> usize {
     let mut mended = 0;
     for root in &hall.storage {
-        for camera in &hall.cameras {
-            match recent_files(&root.path, camera.id.as_str()) {
-                Ok(files) => mended += files.iter().filter(|f| mend_file(&root.path, &camera.id, f, catalogue)).count(),
-                Err(e) => tracing::error!(root = %root.path.display(), camera = %camera.id, "list recordings: {e}"),
-            }
+        mended += mend_root(&root.path, hall.cameras.iter().map(|c| &c.id), catalogue);
+    }
+    mended
+}
+
+/// The same for one storage root: one that was away and came back.
+pub fn mend_root<'a>(root: &Path, cameras: impl Iterator<Item = &'a CameraId>, catalogue: &Catalogue) -> usize {
+    let mut mended = 0;
+    for camera in cameras {
+        match recent_files(root, camera.as_str()) {
+            Ok(files) => mended += files.iter().filter(|f| mend_file(root, camera, f, catalogue)).count(),
+            Err(e) => tracing::error!(root = %root.display(), %camera, "list recordings: {e}"),
         }
     }
     mended
@@ -41,6 +48,11 @@ fn mend_file(root: &Path, camera: &CameraId, file: &Path, catalogue: &Catalogue)
     row.to = seal.to;
     row.bytes = std::fs::metadata(file).map_or(seal.bytes, |m| m.len());
     row.digest = Some(seal.digest);
+    match catalogue.segment_at(camera, row.from) {
+        // What is known already keeps what only the catalogue knows of it.
+        Ok(Some(known)) if known.digest == row.digest && known.path == row.path && known.root == row.root => return false,
+        _ => {}
+    }
     if let Some(cut_bytes) = cut {
         tracing::info!(file = %file.display(), parts = seal.parts, to = %seal.to, cut_bytes, "mended a file left open");
     }
@@ -58,7 +70,11 @@ pub fn note_break(hall: &Hall, catalogue: &Catalogue, now: WallTime) -> Result<(
     for camera in &hall.cameras {
         let Some(newest) = catalogue.newest_segment(&camera.id)? else { continue };
         let since = Span::new(newest.from, now.plus_micros(1));
-        let word = catalogue.ledger(&camera.id, since)?.into_iter().rev().find(|r| r.at >= newest.from);
+        let word = catalogue
+            .ledger(&camera.id, since)?
+            .into_iter()
+            .rev()
+            .find(|r| r.event.is_about_recording() && r.at >= newest.from);
         if word.is_some_and(|r| matches!(r.event, LedgerEvent::Stopped { .. }) && r.at >= newest.to.plus_micros(-10_000_000)) {
             continue;
         }

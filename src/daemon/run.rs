@@ -8,7 +8,7 @@ use crate::hall::{CameraId, StampSettings};
 use crate::live::LiveChannel;
 use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat, VideoUnit};
 use crate::observe::meter::Meter;
-use crate::segment::disk::Disk;
+use crate::segment::roots::Roots;
 use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
@@ -39,7 +39,7 @@ pub struct RunSettings {
     /// How the stamp is made.
     pub stamp: StampSettings,
     /// Where files go.
-    pub disk: Arc<Disk>,
+    pub roots: Arc<Roots>,
     /// Where viewers look.
     pub live: Arc<LiveChannel>,
     /// Where measurements go.
@@ -82,8 +82,8 @@ struct TailInner {
 /// Why a run cannot go on.
 #[derive(Debug)]
 pub enum RunError {
-    /// The session is of no use any more: the disk refuses.
-    End(SessionEnd),
+    /// The storage root of the run refuses; a new run may find another.
+    Disk(String),
     /// The stamper lags or died; recording should go on without it from the next random access point.
     Stamp(GapCause, String),
 }
@@ -203,7 +203,7 @@ impl Tail {
         let end = self.lock().broken.clone()?;
         Some(match end.cause {
             GapCause::StampFailed => RunError::Stamp(end.cause, end.detail),
-            _ => RunError::End(end),
+            _ => RunError::Disk(end.detail),
         })
     }
 
@@ -285,7 +285,7 @@ impl Tail {
             if inner.broken.as_ref().is_some_and(|b| b.cause == GapCause::Disk) {
                 continue;
             }
-            if let Err(e) = self.settings.disk.write(&self.settings.camera, &self.run, command) {
+            if let Err(e) = self.settings.roots.write(&self.settings.camera, &self.run, command) {
                 inner.broken.get_or_insert(SessionEnd { cause: GapCause::Disk, detail: e.to_string() });
             }
         }

@@ -1,10 +1,9 @@
 //! Starting and stopping the recorder.
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use retina::client::SessionGroup;
@@ -12,23 +11,29 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::camera::CameraTask;
+use super::camera::{CameraTask, ClockSteps};
 use super::run::RunSettings;
+use super::storage::StorageDesk;
 use super::watch::Watch;
-use super::{control, resume};
+use super::{control, resume, storage};
 use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::hall::{Camera, CameraId, Hall, StampMode};
 use crate::live::LiveHub;
 use crate::observe::meter::Meter;
-use crate::segment::disk::{Disk, DiskNews, OnNews};
+use crate::segment::disk::{DiskNews, OnNews};
 use crate::segment::part::to_90k;
+use crate::segment::root::RootTrouble;
+use crate::segment::roots::{OnRoots, RootSettings, Roots, RootsSettings};
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
 use crate::stamp::encoders::{self, EncoderDescription};
 use crate::stamp::{StampError, check_label};
-use crate::time::Clock;
+use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
 use crate::viewer::{self, Shown};
+
+/// Space for this long is kept for the windows' cameras: 72 h.
+const WINDOWS_LAST_SECONDS: u64 = 72 * 3600;
 
 /// Why the recorder cannot start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -43,21 +48,12 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A storage root does not exist.
-    #[error(
-        "storage root {0} does not exist (mount the disk, or make the folder with `mkdir -p {0}`; the recorder never makes it, so that a missing disk cannot fill the system's)"
-    )]
-    RootMissing(String),
-    /// A storage root cannot be written.
-    #[error(
-        "storage root {path} cannot be written: {source} (remount it read-write, or give the recorder's user the right to write there)"
-    )]
-    RootReadOnly {
-        /// The root.
-        path: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    /// A storage root cannot be used.
+    #[error("storage root {0}")]
+    Root(RootTrouble),
+    /// hall.toml names no storage root.
+    #[error("hall.toml names no storage root (add a [[storage]] section)")]
+    NoRoot,
     /// The catalogue cannot be opened.
     #[error(transparent)]
     Catalogue(#[from] StoreError),
@@ -88,7 +84,7 @@ pub struct Recorder {
     stop: watch::Sender<bool>,
     cameras: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
-    disks: Vec<Arc<Disk>>,
+    roots: Arc<Roots>,
     catalogue: Catalogue,
 }
 
@@ -102,12 +98,11 @@ impl Recorder {
         let listen = hall.viewer.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
-        for root in &hall.storage {
-            check_root(&root.path)?;
-        }
         let encoder = choose_encoder(&hall)?;
+        storage::check_present(&hall)?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
+        let root_settings = storage::claim(&hall, &catalogue, clock.wall())?;
         let mended = resume::mend(&hall, &catalogue);
         if mended > 0 {
             tracing::info!(files = mended, "files left open by the last run of the recorder were mended");
@@ -116,17 +111,27 @@ impl Recorder {
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
         let live = LiveHub::new(hall.cameras.iter().map(|c| c.id.clone()));
-        let disks = start_disks(&hall, &catalogue, &meters)?;
+        let others_record = Arc::new(AtomicBool::new(true));
+        let desk = StorageDesk {
+            hall: hall.clone(),
+            catalogue: catalogue.clone(),
+            clock: clock.clone(),
+            others: others_record.clone(),
+        };
+        let roots = start_roots(&hall, &catalogue, &meters, root_settings, Arc::new(desk))?;
         let (stop, stopping) = watch::channel(false);
+        let (step_sender, clock_steps) = watch::channel(ClockSteps::default());
 
         let watcher = Watch {
             hall: hall.clone(),
             meters: meters.clone(),
             catalogue: catalogue.clone(),
+            roots: roots.clone(),
+            others: others_record,
             clock: clock.clone(),
             started: clock.wall(),
         };
-        let (states, state) = watch::channel(Arc::new(watcher.look(&HashMap::new())));
+        let (states, state) = watch::channel(Arc::new(watcher.look(&HashMap::new(), &[])));
         let shown = Shown {
             hall: hall.clone(),
             catalogue: catalogue.clone(),
@@ -139,22 +144,23 @@ impl Recorder {
 
         let group = Arc::new(SessionGroup::default());
         let mut cameras = Vec::new();
-        for (n, camera) in hall.cameras.iter().enumerate() {
-            let disk = disks[n % disks.len()].clone();
+        for camera in &hall.cameras {
             let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
             let task = CameraTask {
-                settings: run_settings(&hall, camera, disk, live.clone(), meter.clone()),
+                settings: run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone()),
                 session: SessionSettings {
                     silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
                     group: group.clone(),
                 },
                 encoder: encoder.clone(),
                 catalogue: catalogue.clone(),
+                clock_steps: clock_steps.clone(),
                 clock: clock.clone(),
                 camera: camera.clone(),
             };
             cameras.push(tokio::spawn(task.record(stopping.clone())));
         }
+        watch_clock(clock.clone(), step_sender, stopping.clone());
         let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
@@ -178,7 +184,7 @@ impl Recorder {
                 tracing::error!("viewer: {e}");
             }
         }));
-        Ok(Self { address, first_admin, state, stop, cameras, others, disks, catalogue })
+        Ok(Self { address, first_admin, state, stop, cameras, others, roots, catalogue })
     }
 
     /// Stops: every camera's run is finished, every file sealed and synced, the catalogue flushed.
@@ -187,13 +193,11 @@ impl Recorder {
         for camera in self.cameras {
             let _ = camera.await;
         }
-        let disks = self.disks;
+        let roots = self.roots;
         let catalogue = self.catalogue;
         let _ = tokio::task::spawn_blocking(move || {
-            for disk in &disks {
-                disk.sync();
-            }
-            drop(disks);
+            roots.sync();
+            drop(roots);
             if let Err(e) = catalogue.flush() {
                 tracing::error!("{e}");
             }
@@ -219,36 +223,50 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
     Ok(Some(encoders::choose(&hall.stamp)?))
 }
 
-/// A root must exist and take a file.
-fn check_root(path: &Path) -> Result<(), StartError> {
-    if !path.is_dir() {
-        return Err(StartError::RootMissing(path.display().to_string()));
-    }
-    let probe: PathBuf = path.join(".jiancha-write-test");
-    let attempt = std::fs::File::create(&probe)
-        .and_then(|mut f| f.write_all(b"may be deleted"))
-        .and_then(|()| std::fs::remove_file(&probe));
-    attempt.map_err(|source| StartError::RootReadOnly { path: path.display().to_string(), source })
-}
-
-fn start_disks(
+fn start_roots(
     hall: &Hall,
     catalogue: &Catalogue,
     meters: &HashMap<CameraId, Arc<Meter>>,
-) -> Result<Vec<Arc<Disk>>, StartError> {
+    roots: Vec<RootSettings>,
+    desk: Arc<dyn OnRoots>,
+) -> Result<Arc<Roots>, StartError> {
     let meters = meters.clone();
     let news: OnNews = Arc::new(move |news| match news {
         DiskNews::Written { camera, to } => with(&meters, &camera, |m| m.written(to)),
         DiskNews::Durable { camera, to } => with(&meters, &camera, |m| m.durable(to)),
-        DiskNews::Failed { camera, reason } => tracing::error!(%camera, "{reason}"),
+        DiskNews::Failed { camera, reason, .. } => tracing::error!(%camera, "{reason}"),
     });
-    let sync_every = Duration::from_secs(u64::from(hall.recording.sync_seconds));
-    let start = |root: &crate::hall::StorageRoot| {
-        Disk::start(root.path.clone(), sync_every, catalogue.clone(), news.clone())
-            .map(Arc::new)
-            .map_err(|source| StartError::Thread { root: root.path.display().to_string(), source })
+    let how = RootsSettings {
+        sync_every: Duration::from_secs(u64::from(hall.recording.sync_seconds)),
+        windows_last_seconds: WINDOWS_LAST_SECONDS,
     };
-    hall.storage.iter().map(start).collect()
+    let plans = storage::camera_plans(hall, catalogue)?;
+    Roots::start(roots, &plans, how, catalogue, news, desk)
+        .map(Arc::new)
+        .map_err(|(root, source)| StartError::Thread { root: root.display().to_string(), source })
+}
+
+/// Tells the cameras when the wall clock was set. The thread ends with the recorder.
+fn watch_clock(clock: Arc<dyn Clock>, sender: watch::Sender<ClockSteps>, stopping: watch::Receiver<bool>) {
+    let watching = move || {
+        let mut detector = StepDetector::new(clock.wall(), clock.monotonic());
+        while !*stopping.borrow() {
+            wait_for_notice();
+            if let Some(micros) = detector.look(clock.wall(), clock.monotonic()) {
+                tracing::error!(
+                    step_ms = micros / 1000,
+                    "服务器时钟被调整，另起一段录像。the server's clock was set: new runs begin"
+                );
+                sender.send_modify(|steps| {
+                    steps.count += 1;
+                    steps.last_micros = micros;
+                });
+            }
+        }
+    };
+    if let Err(e) = std::thread::Builder::new().name("clock".to_owned()).spawn(watching) {
+        tracing::error!("start the watch over the clock: {e}; a clock that is set goes unnoticed");
+    }
 }
 
 fn with(meters: &HashMap<CameraId, Arc<Meter>>, camera: &CameraId, tell: impl FnOnce(&Meter)) {
@@ -261,7 +279,7 @@ fn with(meters: &HashMap<CameraId, Arc<Meter>>, camera: &CameraId, tell: impl Fn
 pub fn run_settings(
     hall: &Hall,
     camera: &Camera,
-    disk: Arc<Disk>,
+    roots: Arc<Roots>,
     live: Arc<crate::live::LiveChannel>,
     meter: Arc<Meter>,
 ) -> RunSettings {
@@ -280,7 +298,7 @@ pub fn run_settings(
         },
         label: hall.label_lines(camera),
         stamp: hall.stamp.clone(),
-        disk,
+        roots,
         live,
         meter,
     }

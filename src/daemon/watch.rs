@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::catalogue::Catalogue;
 use crate::hall::{CameraId, Hall};
+use crate::observe::alarms::{Alarm, Board, Severity, changes};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
+use crate::observe::words;
+use crate::segment::disk::Fault;
+use crate::segment::roots::{RootState, Roots};
 use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock, WallTime};
 
 /// Everything the reconciler looks at.
@@ -21,6 +26,10 @@ pub struct Watch {
     pub meters: HashMap<CameraId, Arc<Meter>>,
     /// For the oldest footage.
     pub catalogue: Catalogue,
+    /// How the storage roots are.
+    pub roots: Arc<Roots>,
+    /// False while cameras that look at no window stand back.
+    pub others: Arc<AtomicBool>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// When the recorder started.
@@ -29,7 +38,7 @@ pub struct Watch {
 
 impl Watch {
     /// The state at this moment, given that of the last look.
-    pub fn look(&self, before: &HashMap<CameraId, Before>) -> HallState {
+    pub fn look(&self, before: &HashMap<CameraId, Before>, alarms: &[Alarm]) -> HallState {
         let limits = Limits::of(&self.hall);
         let moment = Moment { wall: self.clock.wall(), monotonic: self.clock.monotonic(), started: self.started };
         let mut cameras = Vec::with_capacity(self.hall.cameras.len());
@@ -40,28 +49,58 @@ impl Watch {
         let fresh = |s: RecordingState| matches!(s, RecordingState::Recording | RecordingState::Degraded);
         let oldest = |id: &CameraId| self.catalogue.oldest_segment(id).ok().flatten().map(|r| r.from);
         let kernel = crate::time::kernel_clock();
+        let clock = ClockState { synchronised: kernel.synchronised(CLOCK_ERROR_LIMIT_MS), max_error_ms: kernel.max_error_ms };
+        let roots = self.roots.states();
+        let alarms = self.alarms(moment.wall, &roots, &clock).settle(alarms);
         HallState {
             at: moment.wall,
             started: self.started,
             should_record: cameras.iter().filter(|c| c.desired).count(),
             recording: cameras.iter().filter(|c| fresh(c.state)).count(),
             oldest_footage: self.hall.cameras.iter().filter_map(|c| oldest(&c.id)).min(),
-            storage: self.hall.storage.iter().map(|s| storage(&s.path)).collect(),
-            clock: ClockState { synchronised: kernel.synchronised(CLOCK_ERROR_LIMIT_MS), max_error_ms: kernel.max_error_ms },
+            storage: roots.into_iter().map(storage).collect(),
+            clock,
+            alarms,
             cameras,
         }
+    }
+
+    /// What a person must act on at this moment.
+    fn alarms(&self, now: WallTime, roots: &[RootState], clock: &ClockState) -> Board {
+        let mut board = Board::default();
+        for root in roots {
+            if let Some(fault) = root.health.fault {
+                let code = match fault {
+                    Fault::Full => "storage-full",
+                    Fault::Slow => "storage-slow",
+                    Fault::Gone => "storage-gone",
+                    Fault::ReadOnly | Fault::Failing => "storage-failing",
+                };
+                board.raise(code, root.path.display().to_string(), Severity::Critical, now, words::fault(fault));
+            }
+        }
+        if !self.others.load(Ordering::Relaxed) {
+            board.raise("space-kept-for-windows", "", Severity::Critical, now, words::kept_for_windows());
+        }
+        if !clock.synchronised {
+            board.raise("clock", "", Severity::Warning, now, words::clock_not_disciplined(clock.max_error_ms));
+        }
+        board
     }
 
     /// Looks every second until `stop`, logs changes and sends each state.
     pub async fn run(self, sender: watch::Sender<Arc<HallState>>, mut stop: watch::Receiver<bool>) {
         let mut before: HashMap<CameraId, Before> = HashMap::new();
+        let mut alarms: Vec<Alarm> = Vec::new();
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
                 _ = stop.wait_for(|s| *s) => return,
             }
-            let state = self.look(&before);
+            let state = self.look(&before, &alarms);
+            tell(&alarms, &state.alarms);
+            alarms.clone_from(&state.alarms);
             for camera in &state.cameras {
                 if let Some(text) = change(before.get(&camera.id).copied(), camera) {
                     let detail = camera.detail.as_deref().unwrap_or_default();
@@ -80,17 +119,54 @@ impl Watch {
     }
 }
 
-/// What the file system under a storage root says.
-fn storage(path: &std::path::Path) -> StorageState {
-    let name = path.display().to_string();
-    match rustix::fs::statvfs(path) {
-        Ok(fs) => StorageState {
-            path: name,
-            free_bytes: fs.f_bavail * fs.f_frsize,
-            total_bytes: fs.f_blocks * fs.f_frsize,
-            writable: !fs.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
-            detail: None,
-        },
-        Err(e) => StorageState { path: name, free_bytes: 0, total_bytes: 0, writable: false, detail: Some(e.to_string()) },
+/// Logs what changed among the alarms.
+fn tell(before: &[Alarm], now: &[Alarm]) {
+    let (raised, cleared) = changes(before, now);
+    for alarm in raised {
+        let (code, subject) = (alarm.code, &alarm.subject);
+        match alarm.severity {
+            Severity::Critical => {
+                tracing::error!(
+                    code,
+                    subject,
+                    "告警：{}{} | {} {}",
+                    alarm.text.zh,
+                    alarm.action.zh,
+                    alarm.text.en,
+                    alarm.action.en
+                );
+            }
+            Severity::Warning => {
+                tracing::warn!(
+                    code,
+                    subject,
+                    "告警：{}{} | {} {}",
+                    alarm.text.zh,
+                    alarm.action.zh,
+                    alarm.text.en,
+                    alarm.action.en
+                );
+            }
+        }
+    }
+    for alarm in cleared {
+        tracing::info!(code = alarm.code, subject = alarm.subject, "告警解除。the alarm stands no more");
+    }
+}
+
+/// A storage root as the API shows it.
+fn storage(root: RootState) -> StorageState {
+    StorageState {
+        path: root.path.display().to_string(),
+        free_bytes: root.health.room.free_bytes,
+        total_bytes: root.health.room.total_bytes,
+        writable: root.health.fault.is_none(),
+        fault: root.health.fault.map(|f| f.word().to_owned()),
+        detail: root.health.reason,
+        reserve_bytes: root.reserve_bytes,
+        cameras: root.cameras,
+        bytes_per_second: root.rate,
+        syncs: root.syncs,
+        full_on: None,
     }
 }

@@ -26,6 +26,8 @@ pub struct Facts {
     pub in_session: bool,
     /// Why the last session ended, until the next delivers.
     pub last_end: Option<SessionEnd>,
+    /// Why nothing of the session is recorded although it delivers.
+    pub refused: Option<SessionEnd>,
     /// What the session carries, as received.
     pub format: Option<StreamFormat>,
     /// Codec of the sound as the camera sends it.
@@ -160,6 +162,17 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Nothing of the session is recorded, for this cause; `None` once a run begins.
+    pub fn refused(&self, end: Option<SessionEnd>) {
+        self.lock().refused = end;
+    }
+
+    /// The wall clock was set: ages of what was written before cannot be told by it any more.
+    pub fn clock_stepped(&self) {
+        let mut facts = self.lock();
+        (facts.written_to, facts.durable_to) = (None, None);
     }
 
     /// A part that reaches `to` was handed to the kernel.

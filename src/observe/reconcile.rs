@@ -67,7 +67,8 @@ pub fn judge(
     before: Option<Before>,
 ) -> CameraState {
     let age = |t: Option<WallTime>| t.map(|t| moment.wall.micros_since(t));
-    let fresh = |t: Option<WallTime>, limit: Duration| age(t).is_some_and(|a| a <= micros(limit));
+    // A part from the future tells nothing: the clock was set back since.
+    let fresh = |t: Option<WallTime>, limit: Duration| age(t).is_some_and(|a| a.abs() <= micros(limit));
     let recording = fresh(facts.written_to, limits.written) && fresh(facts.durable_to, limits.durable);
     let trouble = trouble(hall, camera, facts);
     let young = moment.wall.micros_since(moment.started) <= micros(limits.start);
@@ -84,8 +85,9 @@ pub fn judge(
             (cause, Some(text), detail)
         }
         RecordingState::NotRecording => {
-            let cause = facts.last_end.as_ref().map_or_else(|| in_session_cause(facts, moment.monotonic), |e| e.cause);
-            (Some(cause), Some(words::cause(cause)), facts.last_end.as_ref().map(|e| e.detail.clone()))
+            let end = facts.last_end.as_ref().or(facts.refused.as_ref());
+            let cause = end.map_or_else(|| in_session_cause(facts, moment.monotonic), |e| e.cause);
+            (Some(cause), Some(words::cause(cause)), end.map(|e| e.detail.clone()))
         }
     };
     let (cause_text, action) = words.map_or((None, None), |w| (Some(w.what), Some(w.remedy)));
@@ -222,6 +224,21 @@ mod tests {
         assert_eq!((state.state, state.cause), (RecordingState::NotRecording, Some(GapCause::Authentication)));
         assert!(state.action.unwrap().zh.contains("密码"));
         assert_eq!(state.detail.as_deref(), Some("describe rtsp://192.0.2.1/a: 401"));
+    }
+
+    #[test]
+    fn a_part_from_the_future_is_not_taken_for_a_fresh_one() {
+        let facts = Facts { in_session: true, stamped: true, written_to: at(-3600), durable_to: at(-3600), ..Facts::default() };
+        assert_eq!(judge_facts(&facts, 60).state, RecordingState::NotRecording);
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_told_while_the_camera_delivers() {
+        let end = SessionEnd { cause: GapCause::Disk, detail: "/srv/a is full".into() };
+        let facts = Facts { in_session: true, stamped: true, refused: Some(end), ..Facts::default() };
+        let state = judge_facts(&facts, 60);
+        assert_eq!((state.state, state.cause), (RecordingState::NotRecording, Some(GapCause::Disk)));
+        assert_eq!(state.detail.as_deref(), Some("/srv/a is full"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::alarms::Alarm;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, CameraKind, StampMode};
 use crate::media::TimeSource;
@@ -108,10 +109,22 @@ pub struct StorageState {
     pub free_bytes: u64,
     /// Size of the file system in bytes.
     pub total_bytes: u64,
-    /// True when the last write succeeded.
+    /// True when it takes recordings.
     pub writable: bool,
-    /// What is wrong, if anything.
+    /// What kind of trouble it is in, such as `full` or `gone`.
+    pub fault: Option<String>,
+    /// What is wrong, with place and remedy, if anything.
     pub detail: Option<String>,
+    /// Below this many free bytes nothing new is begun here.
+    pub reserve_bytes: u64,
+    /// Cameras whose newest file lies here, by id.
+    pub cameras: Vec<CameraId>,
+    /// What they write, in bytes per second.
+    pub bytes_per_second: u64,
+    /// Sync calls since the recorder started.
+    pub syncs: u64,
+    /// Beijing date on which it is full although everything that may go has gone; `None` when it carries the floor.
+    pub full_on: Option<String>,
 }
 
 /// The server's own clock discipline.
@@ -142,4 +155,6 @@ pub struct HallState {
     pub storage: Vec<StorageState>,
     /// The server's clock.
     pub clock: ClockState,
+    /// What a person must act on, the gravest first.
+    pub alarms: Vec<Alarm>,
 }

@@ -2,6 +2,7 @@
 
 use super::state::Bilingual;
 use crate::catalogue::GapCause;
+use crate::segment::disk::Fault;
 
 /// What is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,25 +23,25 @@ pub fn cause(cause: GapCause) -> Told {
         GapCause::CameraUnreachable => told(
             "摄像机连接不上。",
             "The camera cannot be reached.",
-            "请检查摄像机电源、网线和交换机,并核对 hall.toml 中的地址。",
+            "请检查摄像机电源、网线和交换机，并核对 hall.toml 中的地址。",
             "Check its power, cable and switch, and the address in hall.toml.",
         ),
         GapCause::CameraClosed => told(
             "摄像机断开了连接。",
             "The camera closed the connection.",
-            "系统正在自动重连;如反复出现,请检查摄像机是否重启或连接数已满。",
+            "系统正在自动重连；如反复出现，请检查摄像机是否重启或连接数已满。",
             "Reconnecting by itself; if it recurs, see whether the camera restarts or has too many clients.",
         ),
         GapCause::CameraStalled => told(
             "摄像机在线但没有送来画面。",
             "The camera is connected but sends no picture.",
-            "系统正在自动重连;请检查网络带宽和摄像机负载,必要时重启摄像机。",
+            "系统正在自动重连；请检查网络带宽和摄像机负载，必要时重启摄像机。",
             "Reconnecting by itself; check the network's bandwidth and the camera's load, restart the camera if need be.",
         ),
         GapCause::Authentication => told(
             "摄像机拒绝了用户名或密码。",
             "The camera refuses user name or password.",
-            "请核对 hall.toml 中该摄像机的用户名及密码文件,修改后重启录像服务。",
+            "请核对 hall.toml 中该摄像机的用户名及密码文件，修改后重启录像服务。",
             "Check the camera's user name and password file in hall.toml, then restart the recorder.",
         ),
         GapCause::UnsupportedStream => told(
@@ -52,43 +53,43 @@ pub fn cause(cause: GapCause) -> Told {
         GapCause::FormatChanged => told(
             "摄像机的画面格式刚刚改变。",
             "The camera's format has just changed.",
-            "系统已按新格式继续录像;如非本人操作,请查明是谁修改了摄像机设置。",
+            "系统已按新格式继续录像；如非本人操作，请查明是谁修改了摄像机设置。",
             "Recording goes on in the new format; if nobody meant it, find out who changed the camera's settings.",
         ),
         GapCause::Disk => told(
             "存储无法写入。",
             "The disk cannot be written.",
-            "请检查磁盘是否已满、只读或损坏,可运行 jiancha doctor 查看。",
+            "请检查磁盘是否已满、只读或损坏，可运行 jiancha doctor 查看。",
             "See whether the disk is full, read-only or failing; `jiancha doctor` tells.",
         ),
         GapCause::Overload => told(
-            "服务器处理不过来,叠加已暂停。",
+            "服务器处理不过来，叠加已暂停。",
             "The server cannot keep up; stamping is paused.",
-            "录像仍在继续;请降低帧率、减少重编码的摄像机,或使用硬件编码。",
+            "录像仍在继续；请降低帧率、减少重编码的摄像机，或使用硬件编码。",
             "Recording goes on; lower frame rates, stamp fewer cameras by re-encoding, or use a hardware encoder.",
         ),
         GapCause::StampFailed => told(
             "叠加程序出错。",
             "The stamper failed.",
-            "系统正在自动恢复;如反复出现,请运行 jiancha doctor 检查编码器。",
+            "系统正在自动恢复；如反复出现，请运行 jiancha doctor 检查编码器。",
             "Recovering by itself; if it recurs, run `jiancha doctor` to check the encoders.",
         ),
         GapCause::RecorderRestart => told(
             "录像服务曾意外中断。",
             "The recorder was interrupted.",
-            "请查看系统日志,确认是断电、被终止还是程序故障。",
+            "请查看系统日志，确认是断电、被终止还是程序故障。",
             "See the system's log: power cut, kill or fault.",
         ),
         GapCause::RecorderStopped => told(
             "录像服务被人停止过。",
             "The recorder was stopped.",
-            "如非计划内停机,请查明操作人。",
+            "如非计划内停机，请查明操作人。",
             "If this was not planned, find out who did it.",
         ),
         GapCause::ClockStep => told(
             "服务器时钟被调整。",
             "The server's clock was set.",
-            "系统已另起一段继续录像;请检查时间同步(chrony)设置。",
+            "系统已另起一段继续录像；请检查时间同步(chrony)设置。",
             "A new run has begun; check time synchronisation (chrony).",
         ),
         GapCause::Operator => {
@@ -98,10 +99,66 @@ pub fn cause(cause: GapCause) -> Told {
     }
 }
 
+/// What is wrong with a storage root.
+pub fn fault(fault: Fault) -> Told {
+    match fault {
+        Fault::Full => told(
+            "存储目录已满，录像改存其它目录。",
+            "The storage root is full; recording goes on elsewhere.",
+            "请增加磁盘或 [[storage]]；期限内的录像不会被删除。jiancha plan 可算出需要多大的盘。",
+            "Add a disk or a [[storage]]; footage inside the floor is never deleted. `jiancha plan` tells how much is needed.",
+        ),
+        Fault::ReadOnly => told(
+            "存储目录变为只读。",
+            "The storage root has turned read-only.",
+            "磁盘自行变为只读多为故障前兆：请查看 dmesg 和 smartctl -a，更换磁盘或重新挂载为可写。",
+            "A disk that turns read-only by itself is failing: see dmesg and smartctl -a; exchange it or remount it read-write.",
+        ),
+        Fault::Gone => told(
+            "存储盘不在：未挂载或已被拔出。",
+            "The storage disk is not there: not mounted, or pulled out.",
+            "请检查磁盘、连线和挂载（findmnt）；挂载后系统自动恢复使用。如确已换盘，请运行 jiancha storage accept。",
+            "Check disk, cable and mount (findmnt); it is taken back by itself. After an exchange run `jiancha storage accept`.",
+        ),
+        Fault::Slow => told(
+            "存储盘写入太慢或没有响应。",
+            "The storage disk is too slow or does not answer.",
+            "请检查磁盘健康（smartctl -a）和负载，网络存储请检查网络。",
+            "Check the disk's health (smartctl -a) and load; for network storage, the network.",
+        ),
+        Fault::Failing => told(
+            "存储盘读写出错。",
+            "The storage disk reports errors.",
+            "请查看 dmesg 和 smartctl -a，尽快更换磁盘。",
+            "See dmesg and smartctl -a, and exchange the disk soon.",
+        ),
+    }
+}
+
+/// Cameras that look at no window stand back.
+pub fn kept_for_windows() -> Told {
+    told(
+        "存储空间即将用尽：非窗口摄像机已停止录像，剩余空间留给窗口。",
+        "Space runs out: cameras that look at no window have stopped, the rest is kept for the windows.",
+        "请立即增加磁盘；期限内的录像不会被删除。jiancha plan 可算出还缺多少。",
+        "Add a disk at once; footage inside the floor is never deleted. `jiancha plan` tells how much is missing.",
+    )
+}
+
+/// The server's clock is not disciplined.
+pub fn clock_not_disciplined(max_error_ms: i64) -> Told {
+    told(
+        &format!("服务器时钟没有校准（误差上限 {max_error_ms} 毫秒）。"),
+        &format!("The server's clock is not synchronised (error up to {max_error_ms} ms)."),
+        "请安装并启动 chrony，指向北京时间源；在此之前的录像会注明时钟未校准。",
+        "Install and start chrony with a source of Beijing time.",
+    )
+}
+
 /// Nothing is known yet.
 pub fn unknown() -> Told {
     told(
-        "没有录像,原因尚未查明。",
+        "没有录像，原因尚未查明。",
         "Nothing is recorded, for no known cause.",
         "请运行 jiancha doctor,并查看录像服务日志。",
         "Run `jiancha doctor` and read the recorder's log.",
@@ -111,9 +168,9 @@ pub fn unknown() -> Told {
 /// Recording goes on, but the picture carries no stamp.
 pub fn unstamped() -> Told {
     told(
-        "录像正常,但画面没有叠加时间和区域。",
+        "录像正常，但画面没有叠加时间和区域。",
         "Recording, but without time and label in the picture.",
-        "系统会自动恢复叠加;如持续出现,请运行 jiancha doctor 检查编码器和服务器负载。",
+        "系统会自动恢复叠加；如持续出现，请运行 jiancha doctor 检查编码器和服务器负载。",
         "Stamping returns by itself; if it does not, run `jiancha doctor` to check encoders and load.",
     )
 }
@@ -121,9 +178,9 @@ pub fn unstamped() -> Told {
 /// A window's sound is missing.
 pub fn no_sound() -> Told {
     told(
-        "有画面,但没有收到声音。",
+        "有画面，但没有收到声音。",
         "Pictures arrive, but no sound.",
-        "请检查拾音器接线,并在摄像机上开启音频(G.711 或 AAC)。",
+        "请检查拾音器接线，并在摄像机上开启音频(G.711 或 AAC)。",
         "Check the pickup's wiring and switch on the camera's audio (G.711 or AAC).",
     )
 }

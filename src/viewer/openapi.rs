@@ -224,7 +224,31 @@ pub(super) struct StorageStateForm {
     free_bytes: u64,
     total_bytes: u64,
     writable: bool,
+    /// `full`, `read-only`, `gone`, `slow` or `failing`.
+    fault: Option<String>,
     detail: Option<String>,
+    reserve_bytes: u64,
+    cameras: Vec<String>,
+    bytes_per_second: u64,
+    syncs: u64,
+    /// Beijing date, such as `2026-12-03`.
+    full_on: Option<String>,
+}
+
+/// What a person must act on.
+#[derive(ToSchema)]
+#[schema(as = Alarm)]
+pub(super) struct AlarmForm {
+    code: String,
+    subject: String,
+    /// `warning` or `critical`.
+    severity: String,
+    #[schema(format = DateTime)]
+    since: String,
+    #[schema(inline)]
+    text: BilingualForm,
+    #[schema(inline)]
+    action: BilingualForm,
 }
 
 /// The server's own clock discipline.
@@ -253,6 +277,8 @@ pub(super) struct HallStateForm {
     storage: Vec<StorageStateForm>,
     #[schema(inline)]
     clock: ClockStateForm,
+    #[schema(inline)]
+    alarms: Vec<AlarmForm>,
 }
 
 #[cfg(test)]
@@ -313,7 +339,23 @@ mod tests {
             connections: 1,
         };
         assert_same::<CameraStateForm>(&camera);
-        let storage = real::StorageState { path: "/r".into(), free_bytes: 1, total_bytes: 2, writable: true, detail: None };
+        let storage = real::StorageState {
+            path: "/r".into(),
+            free_bytes: 1,
+            total_bytes: 2,
+            writable: true,
+            fault: None,
+            detail: None,
+            reserve_bytes: 1,
+            cameras: vec![],
+            bytes_per_second: 1,
+            syncs: 1,
+            full_on: None,
+        };
+        let mut board = crate::observe::alarms::Board::default();
+        let told = crate::observe::words::fault(crate::segment::disk::Fault::Full);
+        board.raise("storage-full", "/r", crate::observe::alarms::Severity::Critical, t, told);
+        assert_same::<AlarmForm>(&board.settle(&[])[0]);
         assert_same::<StorageStateForm>(&storage);
         assert_same::<ClockStateForm>(&real::ClockState { synchronised: true, max_error_ms: 0 });
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
@@ -339,6 +381,7 @@ mod tests {
             cameras: vec![],
             storage: vec![],
             clock: real::ClockState { synchronised: true, max_error_ms: 0 },
+            alarms: vec![],
         });
         let camera = CameraId::new("C3");
         assert_same::<RecordedSpanForm>(&RecordedSpan { camera: camera.clone(), from: t, to: t, stamped: true });

@@ -120,6 +120,7 @@ mod tests {
             cameras: vec![],
             storage: vec![],
             clock: ClockState { synchronised: true, max_error_ms: 1 },
+            alarms: vec![],
         };
         health(&state, at.plus_micros(age_seconds * 1_000_000)).status
     }

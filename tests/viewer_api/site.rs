@@ -12,6 +12,7 @@ use jiancha::live::LiveHub;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use jiancha::observe::state::{CameraState, ClockState, HallState, RecordingState, StorageState};
 use jiancha::segment::disk::Disk;
+use jiancha::segment::root::claim;
 use jiancha::segment::writer::{CutSettings, SegmentWriter, Subject};
 use jiancha::time::{SteppedClock, WallTime};
 use jiancha::viewer::audit::{Act, Audit};
@@ -251,7 +252,8 @@ impl Site {
 
     pub fn disk(&self) -> Disk {
         let root = self.hall.storage[0].path.clone();
-        Disk::start(root, Duration::from_secs(60), self.catalogue.clone(), Arc::new(|_| {})).unwrap()
+        let id = claim(&root, WallTime::from_micros(MINUTE)).unwrap().root;
+        Disk::start(root, id, Duration::from_secs(60), self.catalogue.clone(), Arc::new(|_| {})).unwrap()
     }
 
     /// Records `seconds` of made-up pictures of `camera` from `from_s` after [`MINUTE`]; unsealed when `open`.

@@ -142,6 +142,16 @@ pub struct World {
 impl World {
     /// Starts the simulator for `cameras`, digest on, and writes hall.toml; window `0n` looks through camera n.
     pub fn new(cameras: &[TestCamera]) -> Self {
+        Self::with_storage(cameras, |dir| {
+            let storage = dir.join("storage");
+            std::fs::create_dir(&storage).unwrap();
+            format!("[[storage]]\npath = \"{}\"\n", storage.display())
+        })
+    }
+
+    /// The same with storage of the test's own: `storage` is given the world's folder and gives what stands in hall.toml.
+    /// A camera whose id begins with `X` looks at no window.
+    pub fn with_storage(cameras: &[TestCamera], storage: impl FnOnce(&Path) -> String) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let (rtsp_port, control_port, viewer_port) = (free_port(), free_port(), free_port());
@@ -165,17 +175,16 @@ impl World {
             let (id, stamp, window) = (camera.id, camera.stamp, format!("{:02}", n + 1));
             hall.push_str(&format!(
                 "\n[[camera]]\nid = \"{id}\"\nkind = \"fixed\"\nzone = \"Z1\"\nstamp = \"{stamp}\"\n\
-                 url = \"rtsp://127.0.0.1:{rtsp_port}/{}\"\nusername = \"jiancha\"\npassword_env = \"{PASSWORD_VARIABLE}\"\n\
-                 \n[[window]]\nid = \"{window}\"\nzone = \"Z1\"\ncamera = \"{id}\"\npickup = \"{id}\"\n",
+                 url = \"rtsp://127.0.0.1:{rtsp_port}/{}\"\nusername = \"jiancha\"\npassword_env = \"{PASSWORD_VARIABLE}\"\n",
                 camera.source
             ));
+            if !id.starts_with('X') {
+                hall.push_str(&format!(
+                    "\n[[window]]\nid = \"{window}\"\nzone = \"Z1\"\ncamera = \"{id}\"\npickup = \"{id}\"\n"
+                ));
+            }
         }
-        let storage = dir.path().join("storage");
-        std::fs::create_dir(&storage).unwrap();
-        hall.push_str(&format!(
-            "\n[[storage]]\npath = \"{}\"\n\n[viewer]\nlisten = \"127.0.0.1:{viewer_port}\"\n",
-            storage.display()
-        ));
+        hall.push_str(&format!("\n{}\n[viewer]\nlisten = \"127.0.0.1:{viewer_port}\"\n", storage(dir.path())));
         std::fs::write(dir.path().join("hall.toml"), hall).unwrap();
         // The first start ever draws the media: that takes a while.
         wait_for("the simulator to list its cameras", Duration::from_secs(300), || {

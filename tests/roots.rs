@@ -1,0 +1,120 @@
+//! Storage roots that vanish, fill up and come back under a recorder at work: real mounts, real files.
+
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test with a line number")]
+
+mod mounts;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiancha::segment::adopt::files_of;
+use jiancha::segment::reader;
+use serde_json::Value;
+use world::{TestCamera, World, time, wait_for};
+
+const CAMERAS: [TestCamera; 2] = [
+    TestCamera { id: "C1", source: "h264-alaw", stamp: "camera" },
+    TestCamera { id: "C2", source: "h265-aac", stamp: "camera" },
+];
+
+/// Two roots on mounts of their own, and the catalogue beside them.
+fn two_roots(dir: &Path) -> String {
+    let mut toml = String::new();
+    for name in ["a", "b"] {
+        mounts::make_bind(&dir.join(format!("disk-{name}")), &dir.join(name));
+        toml.push_str(&format!("[[storage]]\npath = \"{}\"\n", dir.join(name).display()));
+    }
+    toml + &format!("[recording]\ncatalogue = \"{}\"\n", dir.join("catalogue").display())
+}
+
+fn storage_state(world: &mut World, root: &Path) -> Value {
+    let state = world.get("/api/v1/state");
+    let wanted = root.display().to_string();
+    state["storage"].as_array().unwrap().iter().find(|s| s["path"] == wanted.as_str()).cloned().unwrap()
+}
+
+fn alarm(world: &mut World, code: &str) -> Option<Value> {
+    let state = world.get("/api/v1/state");
+    state["alarms"].as_array().unwrap().iter().find(|a| a["code"] == code).cloned()
+}
+
+/// The root that takes `camera` now.
+fn root_of(world: &mut World, camera: &str) -> PathBuf {
+    let state = world.get("/api/v1/state");
+    let storage = state["storage"].as_array().unwrap();
+    let root = storage.iter().find(|s| s["cameras"].as_array().unwrap().iter().any(|c| c == camera)).unwrap();
+    PathBuf::from(root["path"].as_str().unwrap())
+}
+
+#[test]
+fn a_root_unmounted_under_the_recorder_is_left_at_once_and_taken_back() {
+    if mounts::elsewhere("a_root_unmounted_under_the_recorder_is_left_at_once_and_taken_back") {
+        return;
+    }
+    let mut world = World::with_storage(&CAMERAS, two_roots);
+    let (a, b) = (world.dir.path().join("a"), world.dir.path().join("b"));
+    let _mounts = mounts::Unmount(vec![a.clone(), b.clone()]);
+    world.start_recorder();
+    world.wait_until_recording(Duration::from_secs(40));
+    let (first, second) = (root_of(&mut world, "C1"), root_of(&mut world, "C2"));
+    assert_ne!(first, second, "two cameras of like rate are spread over two roots");
+
+    mounts::unmount(&first);
+    wait_for("the alarm", Duration::from_secs(10), || alarm(&mut world, "storage-gone"));
+    // Within one segment, which is 60 s long; in fact from the next key frame on.
+    wait_for("C1 to record to the other root", Duration::from_secs(20), || {
+        files_of(&second, "C1").unwrap().last().filter(|f| reader::index(f).is_ok_and(|i| i.parts.len() > 3)).cloned()
+    });
+    wait_for("C1 to be recording by the measured state", Duration::from_secs(15), || {
+        (world.camera_state("C1")["state"] == "recording").then_some(())
+    });
+    assert_eq!(std::fs::read_dir(&first).unwrap().count(), 0, "no byte lands on the disk below the mount");
+    let gone = storage_state(&mut world, &first);
+    assert_eq!((&gone["writable"], &gone["fault"]), (&Value::Bool(false), &Value::from("gone")));
+
+    // The disk returns: what was left open there is mended, and C1 comes home with its next segment.
+    mounts::bind(&disk_of(&first), &first);
+    wait_for("the root to be taken back", Duration::from_secs(20), || {
+        (storage_state(&mut world, &first)["writable"] == true).then_some(())
+    });
+    assert!(alarm(&mut world, "storage-gone").is_none());
+    for file in files_of(&first, "C1").unwrap() {
+        assert!(reader::index(&file).unwrap().seal.is_some(), "{} was left open", file.display());
+    }
+    wait_for("C1 to come home", Duration::from_secs(75), || (root_of(&mut world, "C1") == first).then_some(()));
+
+    assert_eq!(world.recorder().stop(), 0);
+    let timeline = world.timeline("01");
+    let disk: Vec<&Value> = timeline["gaps"].as_array().unwrap().iter().filter(|g| g["cause"] == "disk").collect();
+    assert_eq!(disk.len(), 1, "{timeline:#}");
+    let lost = time(&disk[0]["to"]).micros_since(time(&disk[0]["from"]));
+    assert!((0..10_000_000).contains(&lost), "{lost} µs lost in the move");
+    assert!(world.timeline("02")["gaps"].as_array().unwrap().is_empty(), "the other camera is not touched");
+    let verified = world.jiancha("verify").arg("--json").output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+fn disk_of(root: &Path) -> PathBuf {
+    root.with_file_name(format!("disk-{}", root.file_name().unwrap().to_str().unwrap()))
+}
+
+#[test]
+fn a_root_that_is_not_mounted_at_the_start_is_not_written_and_the_other_takes_everything() {
+    if mounts::elsewhere("a_root_that_is_not_mounted_at_the_start_is_not_written_and_the_other_takes_everything") {
+        return;
+    }
+    let mut world = World::with_storage(&CAMERAS, two_roots);
+    let (a, b) = (world.dir.path().join("a"), world.dir.path().join("b"));
+    let _mounts = mounts::Unmount(vec![a.clone(), b.clone()]);
+    world.start_recorder();
+    world.wait_until_recording(Duration::from_secs(40));
+    assert_eq!(world.recorder().stop(), 0);
+    mounts::unmount(&a);
+    world.start_recorder();
+    world.wait_until_recording(Duration::from_secs(40));
+    assert_eq!((root_of(&mut world, "C1"), root_of(&mut world, "C2")), (b.clone(), b));
+    assert!(alarm(&mut world, "storage-gone").is_some());
+    assert_eq!(std::fs::read_dir(&a).unwrap().count(), 0);
+    assert_eq!(world.recorder().stop(), 0);
+}
