@@ -17,6 +17,22 @@ pub fn camera_time(camera: &CameraId, t: WallTime) -> Vec<u8> {
     key
 }
 
+/// All keys of a camera sort before this one.
+pub fn camera_end(camera: &CameraId) -> Vec<u8> {
+    let mut key = camera.as_str().as_bytes().to_vec();
+    key.push(1);
+    key
+}
+
+/// Camera and time of a key of [`camera_time`]; `None` for any other.
+pub fn parse_camera_time(key: &[u8]) -> Option<(CameraId, WallTime)> {
+    let at = key.len().checked_sub(9)?;
+    let (camera, rest) = key.split_at(at);
+    let (0, time) = rest.split_first()? else { return None };
+    let time = u64::from_be_bytes(time.try_into().ok()?) ^ (1 << 63);
+    Some((CameraId::new(std::str::from_utf8(camera).ok()?), WallTime::from_micros(time.cast_signed())))
+}
+
 /// Eight bytes that sort as the signed number does.
 pub fn ordered(n: i64) -> [u8; 8] {
     (n.cast_unsigned() ^ (1 << 63)).to_be_bytes()
@@ -31,6 +47,13 @@ mod tests {
         #[test]
         fn keys_sort_as_times_do(a: i64, b: i64) {
             prop_assert_eq!(a.cmp(&b), ordered(a).cmp(&ordered(b)));
+        }
+
+        #[test]
+        fn a_key_tells_camera_and_time(id in "[A-Za-z0-9_-]{1,64}", t: i64) {
+            let (camera, t) = (CameraId::new(id), WallTime::from_micros(t));
+            prop_assert_eq!(parse_camera_time(&camera_time(&camera, t)), Some((camera.clone(), t)));
+            prop_assert!(camera_time(&camera, t) < camera_end(&camera));
         }
     }
 

@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 pub mod rebuild;
 mod records;
+mod segments;
 pub mod store;
 pub mod timeline;
 
@@ -18,9 +19,8 @@ pub use store::{Store, StoreError, Table};
 
 use crate::hall::CameraId;
 use crate::time::{Span, WallTime};
+use segments::Segments;
 
-/// Table of segment rows.
-const SEGMENTS: &str = "segments";
 /// Table of ledger rows.
 const LEDGER: &str = "ledger";
 
@@ -28,7 +28,7 @@ const LEDGER: &str = "ledger";
 #[derive(Clone)]
 pub struct Catalogue {
     store: Arc<Store>,
-    segments: Table,
+    segments: Segments,
     ledger: Table,
 }
 
@@ -38,7 +38,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when a table cannot be opened.
     pub fn open(store: Arc<Store>) -> Result<Self, StoreError> {
-        Ok(Self { segments: store.table(SEGMENTS)?, ledger: store.table(LEDGER)?, store })
+        Ok(Self { segments: Segments::open(&store)?, ledger: store.table(LEDGER)?, store })
     }
 
     /// The store beneath, for tables that are not recording facts (users, sessions, audit).
@@ -51,7 +51,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when the row cannot be written.
     pub fn put_segment(&self, row: &SegmentRow) -> Result<(), StoreError> {
-        self.segments.put_json(&keys::camera_time(&row.camera, row.from), row)
+        self.segments.put(row)
     }
 
     /// The segment of `camera` that begins at `from`.
@@ -59,7 +59,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when the table cannot be read or the row is not readable.
     pub fn segment_at(&self, camera: &CameraId, from: WallTime) -> Result<Option<SegmentRow>, StoreError> {
-        self.segments.get_json(&keys::camera_time(camera, from))
+        self.segments.at_key(&keys::camera_time(camera, from))
     }
 
     /// Every segment of `camera` that shares an instant with `span`, oldest first.
@@ -68,9 +68,7 @@ impl Catalogue {
     /// [`StoreError`] when the table cannot be read; an unreadable row is skipped with a warning.
     pub fn segments(&self, camera: &CameraId, span: Span) -> Result<Vec<SegmentRow>, StoreError> {
         // A segment that began before the span may reach into it: segments are at most an hour long.
-        let start = keys::camera_time(camera, span.from.plus_micros(-3600 * 1_000_000));
-        let end = keys::camera_time(camera, span.to);
-        let rows = self.segments.range_json::<SegmentRow>(&start, &end)?;
+        let rows = self.segments.begun(camera, span.from.plus_micros(-3600 * 1_000_000), span.to, usize::MAX)?;
         Ok(rows.into_iter().filter(|r| r.to > span.from && r.from < span.to).collect())
     }
 
@@ -79,7 +77,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when the table cannot be read; an unreadable row is skipped with a warning.
     pub fn segments_begun(&self, camera: &CameraId, span: Span, most: usize) -> Result<Vec<SegmentRow>, StoreError> {
-        self.segments.range_json_at_most(&keys::camera_time(camera, span.from), &keys::camera_time(camera, span.to), most)
+        self.segments.begun(camera, span.from, span.to, most)
     }
 
     /// Every camera that has a segment here, by id.
@@ -103,7 +101,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when the table cannot be read.
     pub fn newest_segment(&self, camera: &CameraId) -> Result<Option<SegmentRow>, StoreError> {
-        self.segments.last_json(&keys::camera_prefix(camera))
+        self.segments.last(camera)
     }
 
     /// The oldest segment of `camera`.
@@ -111,7 +109,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when the table cannot be read.
     pub fn oldest_segment(&self, camera: &CameraId) -> Result<Option<SegmentRow>, StoreError> {
-        self.segments.first_json(&keys::camera_prefix(camera))
+        self.segments.first(camera)
     }
 
     /// Appends a row to the gap ledger.
@@ -148,9 +146,7 @@ impl Catalogue {
 
     /// The end of the last segment that began before `t`.
     fn newest_end_before(&self, camera: &CameraId, t: WallTime) -> Result<Option<WallTime>, StoreError> {
-        let row: Option<SegmentRow> =
-            self.segments.last_json_before(&keys::camera_prefix(camera), &keys::camera_time(camera, t))?;
-        Ok(row.map(|r| r.to))
+        Ok(self.segments.last_before(camera, t)?.map(|r| r.to))
     }
 
     /// Makes everything written so far durable.

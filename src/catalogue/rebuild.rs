@@ -171,7 +171,7 @@ impl Rebuild<'_> {
         }
         let standing = match self.catalogue {
             // A row that cannot be read is as good as another row.
-            Some(catalogue) => catalogue.segments.get_json::<SegmentRow>(&key),
+            Some(catalogue) => catalogue.segments.at_key(&key),
             None => Ok(None),
         };
         match standing {
@@ -198,7 +198,7 @@ impl Rebuild<'_> {
             if self.seen.contains(&key) {
                 continue;
             }
-            let root = match catalogue.segments.get_json::<SegmentRow>(&key) {
+            let root = match catalogue.segments.at_key(&key) {
                 Ok(row) => row.map(|r| r.root),
                 Err(StoreError::Row { .. }) => None,
                 Err(e) => return Err(e),

@@ -89,7 +89,10 @@ impl Store {
     }
 }
 
-/// One table: byte keys in order, values in JSON.
+/// Reads a row from its key and bytes, or says what is wrong with it.
+pub type Read<'a, T> = &'a dyn Fn(&[u8], &[u8]) -> Result<T, String>;
+
+/// One table: byte keys in order; values in JSON, or in a form of their owner's.
 #[derive(Clone)]
 pub struct Table {
     tree: sled::Tree,
@@ -147,6 +150,70 @@ impl Table {
             Some(value) => self.decode(key, &value).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Writes the bytes of a row, replacing what stood at `key`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn put_bytes(&self, key: &[u8], value: Vec<u8>) -> Result<(), StoreError> {
+        self.tree.insert(key, value).map(|_| ()).map_err(|e| io(&self.name, &e))
+    }
+
+    /// The row at `key`, read by `read`, which says what is wrong with one it cannot read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses or the row is not readable.
+    pub fn get_as<T>(&self, key: &[u8], read: Read<'_, T>) -> Result<Option<T>, StoreError> {
+        match self.tree.get(key).map_err(|e| io(&self.name, &e))? {
+            Some(value) => self.read_with(key, &value, read).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// At most `most` rows with keys in `start..end`, in order, read by `read`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses; rows that cannot be read are skipped with a warning and count.
+    pub fn range_as<T>(&self, start: &[u8], end: &[u8], most: usize, read: Read<'_, T>) -> Result<Vec<T>, StoreError> {
+        if start >= end {
+            return Ok(Vec::new());
+        }
+        let mut out = Vec::new();
+        for row in self.tree.range(start..end).take(most) {
+            let (key, value) = row.map_err(|e| io(&self.name, &e))?;
+            out.extend(self.read_or_warn(&key, &value, read));
+        }
+        Ok(out)
+    }
+
+    /// The first readable row with a key in `start..end`, read by `read`; the last one when `last`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn end_as<T>(&self, start: &[u8], end: &[u8], last: bool, read: Read<'_, T>) -> Result<Option<T>, StoreError> {
+        if start >= end {
+            return Ok(None);
+        }
+        let mut rows = self.tree.range(start..end);
+        loop {
+            let Some(row) = (if last { rows.next_back() } else { rows.next() }) else { return Ok(None) };
+            let (key, value) = row.map_err(|e| io(&self.name, &e))?;
+            if let Some(found) = self.read_or_warn(&key, &value, read) {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    fn read_with<T>(&self, key: &[u8], value: &[u8], read: Read<'_, T>) -> Result<T, StoreError> {
+        read(key, value).map_err(|reason| {
+            let key = key.iter().map(|b| format!("{b:02x}")).collect();
+            StoreError::Row { table: self.name.clone(), key, reason }
+        })
+    }
+
+    fn read_or_warn<T>(&self, key: &[u8], value: &[u8], read: Read<'_, T>) -> Option<T> {
+        self.read_with(key, value, read).map_err(|e| tracing::warn!("{e}; row skipped")).ok()
     }
 
     /// Removes the row at `key`; tells whether there was one.

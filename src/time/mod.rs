@@ -25,7 +25,7 @@ pub const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// An instant of wall time: microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Reads and prints as RFC 3339; printed with the Beijing offset (`+08:00`), as people here read it.
+/// Reads and prints as RFC 3339; printed with the Beijing offset (`+08:00`), as people here read it. Binary forms hold the number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WallTime(i64);
 
@@ -117,6 +117,9 @@ impl std::str::FromStr for WallTime {
 
 impl Serialize for WallTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_i64(self.0);
+        }
         // Microseconds are kept: a row read back must equal the row written.
         let form = if self.0 % 1000 == 0 { SecondsFormat::Millis } else { SecondsFormat::Micros };
         serializer.serialize_str(&self.beijing().to_rfc3339_opts(form, false))
@@ -125,6 +128,9 @@ impl Serialize for WallTime {
 
 impl<'de> Deserialize<'de> for WallTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Self);
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         Self::parse_rfc3339(&text).map_err(serde::de::Error::custom)
     }
