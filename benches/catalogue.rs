@@ -2,7 +2,12 @@
 //!
 //! `cargo bench --bench catalogue`; the limits stand in docs/benchmarks.md. Filling and measuring are processes of their own, so that
 //! the start is that of a recorder that was stopped, and the memory is only what reading needs.
-#![allow(clippy::cast_precision_loss, clippy::print_stdout, clippy::unwrap_used, reason = "figures for people; a panic ends the bench")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "figures for people; a panic ends the bench"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,7 +92,12 @@ fn fill(folder: &PathBuf, days: i64) {
     }
     catalogue.flush().unwrap();
     let rows = CAMERAS * days * DAY_MINUTES;
-    println!("filled      {rows} rows in {:.1} s ({:.0} rows/s), PSS {} MiB", began.elapsed().as_secs_f64(), rows as f64 / began.elapsed().as_secs_f64(), pss_mib());
+    println!(
+        "filled      {rows} rows in {:.1} s ({:.0} rows/s), PSS {} MiB",
+        began.elapsed().as_secs_f64(),
+        rows as f64 / began.elapsed().as_secs_f64(),
+        pss_mib()
+    );
     drop(catalogue);
     println!("on disk     {} MiB", folder_bytes(folder) >> 20);
 }

@@ -143,7 +143,13 @@ impl Segments {
     }
 
     /// At most `most` rows of `camera` that begin in `from..to`.
-    pub(super) fn begun(&self, camera: &CameraId, from: WallTime, to: WallTime, most: usize) -> Result<Vec<SegmentRow>, StoreError> {
+    pub(super) fn begun(
+        &self,
+        camera: &CameraId,
+        from: WallTime,
+        to: WallTime,
+        most: usize,
+    ) -> Result<Vec<SegmentRow>, StoreError> {
         self.0.range_as(&keys::camera_time(camera, from), &keys::camera_time(camera, to), most, &decode)
     }
 
@@ -159,7 +165,6 @@ impl Segments {
     pub(super) fn last_before(&self, camera: &CameraId, t: WallTime) -> Result<Option<SegmentRow>, StoreError> {
         self.0.end_as(&keys::camera_prefix(camera), &keys::camera_time(camera, t), true, &decode)
     }
-
 
     pub(super) fn key_from(&self, from: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.key_from(from)

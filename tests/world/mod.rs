@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub const JIANCHA: &str = env!("CARGO_BIN_EXE_jiancha");
-const PASSWORD: &str = "test-camera-password";
+pub const PASSWORD: &str = "test-camera-password";
 const PASSWORD_VARIABLE: &str = "JIANCHA_CAMERA_PASSWORD";
 
 /// One world at a time in one test process.
