@@ -4,17 +4,27 @@
 //! Sundays worked for them (调休上班). A year without a notice is never guessed at: only days that no notice could make a day off
 //! are counted, and a calendar minimum holds besides. Expiry is asked for when deleting and never stored, since notices change.
 //!
-//! Pure: no clock, no files. Stands beside [`crate::time`]; retention is built on it.
+//! Pure but for [`Source`] and [`Reloading`], which read a site's override folder. Stands beside [`crate::time`]; retention is
+//! built on it. [`expected`] tells when a window or camera is expected to be recorded.
 
+pub mod expected;
+mod patch;
+mod reload;
+mod source;
 mod year;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use chrono::{Datelike, Days, NaiveDate};
+use serde::Serialize;
 
 use crate::time::WallTime;
+pub use patch::Patch;
+pub use reload::{Change, Reloading, YearChange};
+pub use source::Source;
 use year::is_weekend;
-pub use year::{CalendarError, Holiday, Year};
+pub use year::{Amendment, CalendarError, Holiday, Year};
 
 /// Working days footage is kept at the least (requirement R7).
 pub const KEEP_WORKING_DAYS: u16 = 30;
@@ -22,12 +32,46 @@ pub const KEEP_WORKING_DAYS: u16 = 30;
 /// Calendar days kept for each working day where a year's notice is missing: 60 for 30. Published years peak at 52 for 30.
 const UNPUBLISHED_DAYS_PER_WORKING_DAY: u64 = 2;
 
+/// A year's file, built into the program.
+macro_rules! published {
+    ($year:literal) => {
+        (concat!("config/calendar/", $year, ".toml"), include_str!(concat!("../../config/calendar/", $year, ".toml")))
+    };
+}
+
 /// The notices built into the program, one file per year.
-const PUBLISHED: [(&str, &str); 3] = [
-    ("config/calendar/2024.toml", include_str!("../../config/calendar/2024.toml")),
-    ("config/calendar/2025.toml", include_str!("../../config/calendar/2025.toml")),
-    ("config/calendar/2026.toml", include_str!("../../config/calendar/2026.toml")),
+const PUBLISHED: [(&str, &str); 23] = [
+    published!("2004"),
+    published!("2005"),
+    published!("2006"),
+    published!("2007"),
+    published!("2008"),
+    published!("2009"),
+    published!("2010"),
+    published!("2011"),
+    published!("2012"),
+    published!("2013"),
+    published!("2014"),
+    published!("2015"),
+    published!("2016"),
+    published!("2017"),
+    published!("2018"),
+    published!("2019"),
+    published!("2020"),
+    published!("2021"),
+    published!("2022"),
+    published!("2023"),
+    published!("2024"),
+    published!("2025"),
+    published!("2026"),
 ];
+
+/// [`PUBLISHED`], read once.
+static BUILT_IN: LazyLock<Result<Vec<Year>, CalendarError>> =
+    LazyLock::new(|| PUBLISHED.iter().map(|(file, text)| Year::from_toml(file, text)).collect());
+
+/// From this day of December on, the next year's notice may take days: 2008's took 29 to 31, 2019's too.
+const NEXT_NOTICE_MAY_TAKE: u32 = 28;
 
 /// Times of year, as (month, day) first and last, in which any day may be a day off: well wider than the holidays.
 const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 7] = [
@@ -37,7 +81,7 @@ const MAY_BE_HOLIDAY: [((u32, u32), (u32, u32)); 7] = [
     ((4, 27), (5, 8)),    // 劳动节
     ((5, 25), (6, 28)),   // 端午节: a lunar date between 27 May and 25 June
     ((9, 3), (10, 12)),   // 中秋节, a lunar date from 7 September on, and 国庆节; 3 September was a day off once, in 2015
-    ((12, 28), (12, 31)), // 元旦 of the next year: 2019's notice begins it on 2018-12-30
+    ((12, 28), (12, 31)), // 元旦 of the next year: 2008's notice takes 2007-12-29 to 31, 2019's the same days of 2018
 ];
 
 /// What is known about a day.
@@ -47,7 +91,8 @@ pub enum Certainty {
     WorkingDay,
     /// A day off by the notice of its year.
     DayOff,
-    /// No notice for its year is known.
+    /// No notice for its year is known, or it is one of the last days of December, which the next year's notice may take, and that
+    /// one is not known.
     Unpublished,
 }
 
@@ -75,11 +120,22 @@ pub struct MissingNotice {
     pub en: String,
 }
 
+/// Where a year's days come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The program.
+    BuiltIn,
+    /// A file of the site's override folder.
+    File(String),
+}
+
 /// The published years.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calendar {
-    years: BTreeMap<i32, Year>,
-    /// Days a notice names; true for a working one.
+    years: BTreeMap<i32, (Year, Origin)>,
+    patches: Vec<Patch>,
+    /// Days a notice or patch names; true for a working one.
     named: BTreeMap<NaiveDate, bool>,
 }
 
@@ -87,21 +143,19 @@ impl Calendar {
     /// Reads one file per year, given as (name for complaints, text).
     ///
     /// # Errors
-    /// The first file that cannot be right, a year given twice, or a day two notices name.
+    /// The first file that cannot be right, a year given twice, or a day two notices arrange differently.
     pub fn from_tomls<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, CalendarError> {
         let mut calendar = Self::default();
         for (file, text) in files {
             let year = Year::from_toml(file, text)?;
-            let off = year.days_off().map(|day| (day, false));
-            for (day, works) in off.chain(year.make_up_days().map(|day| (day, true))) {
-                if calendar.named.insert(day, works).is_some() && !calendar.years.contains_key(&year.year) {
-                    return Err(CalendarError::DayTwice { file: file.to_owned(), day });
-                }
+            if calendar.years.contains_key(&year.year) {
+                return Err(CalendarError::YearTwice { file: file.to_owned(), year: year.year });
             }
-            let number = year.year;
-            if calendar.years.insert(number, year).is_some() {
-                return Err(CalendarError::YearTwice { file: file.to_owned(), year: number });
-            }
+            calendar.years.insert(year.year, (year, Origin::File(file.to_owned())));
+        }
+        calendar.name_days()?;
+        for (_, origin) in calendar.years.values_mut() {
+            *origin = Origin::BuiltIn;
         }
         Ok(calendar)
     }
@@ -111,27 +165,101 @@ impl Calendar {
     /// # Errors
     /// None in a program whose tests passed: they read the same files.
     pub fn published() -> Result<Self, CalendarError> {
-        Self::from_tomls(PUBLISHED)
+        Self::assemble(Vec::new(), Vec::new(), &BTreeSet::new())
+    }
+
+    /// The built-in years with a site's whole years in the place of theirs and single days changed; `withdrawn` years count as
+    /// unpublished.
+    fn assemble(years: Vec<(String, Year)>, patches: Vec<Patch>, withdrawn: &BTreeSet<i32>) -> Result<Self, CalendarError> {
+        let mut calendar = Self::default();
+        for year in BUILT_IN.as_ref().map_err(Clone::clone)? {
+            calendar.years.insert(year.year, (year.clone(), Origin::BuiltIn));
+        }
+        let mut given = BTreeSet::new();
+        for (file, year) in years {
+            if !given.insert(year.year) {
+                return Err(CalendarError::YearTwice { file, year: year.year });
+            }
+            // A copy of the built-in file changes nothing.
+            if calendar.year(year.year) != Some(&year) {
+                calendar.years.insert(year.year, (year, Origin::File(file)));
+            }
+        }
+        calendar.years.retain(|year, _| !withdrawn.contains(year));
+        calendar.name_days()?;
+        let mut patched = BTreeSet::new();
+        for patch in &patches {
+            for (day, works) in &patch.days {
+                if !patched.insert(*day) {
+                    return Err(CalendarError::DayTwice { file: patch.file.clone(), day: *day });
+                }
+                calendar.named.insert(*day, *works);
+            }
+        }
+        calendar.patches = patches;
+        Ok(calendar)
+    }
+
+    /// Collects the days the notices name. Where two arrange a day of December differently, the site's file is complained of.
+    fn name_days(&mut self) -> Result<(), CalendarError> {
+        let mut named: BTreeMap<NaiveDate, (bool, &Origin)> = BTreeMap::new();
+        for (number, (year, origin)) in &self.years {
+            let off = year.days_off().map(|day| (day, false));
+            for (day, works) in off.chain(year.make_up_days().map(|day| (day, true))) {
+                match named.insert(day, (works, origin)) {
+                    Some((before, first)) if before != works => {
+                        let file = [origin, first].into_iter().find_map(|origin| match origin {
+                            Origin::File(file) => Some(file.clone()),
+                            Origin::BuiltIn => None,
+                        });
+                        return Err(CalendarError::DayTwice { file: file.unwrap_or_else(|| format!("{number}.toml")), day });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.named = named.into_iter().map(|(day, (works, _))| (day, works)).collect();
+        Ok(())
+    }
+
+    /// Where a year's days come from; `None` when its notice is not known.
+    pub fn origin(&self, year: i32) -> Option<&Origin> {
+        self.years.get(&year).map(|(_, origin)| origin)
+    }
+
+    /// The site's changes of single days.
+    pub fn patches(&self) -> &[Patch] {
+        &self.patches
     }
 
     /// The notice for a year, if known.
     pub fn year(&self, year: i32) -> Option<&Year> {
-        self.years.get(&year)
+        self.years.get(&year).map(|(year, _)| year)
     }
 
     /// The years whose notice is known, in order.
     pub fn years(&self) -> impl Iterator<Item = &Year> {
-        self.years.values()
+        self.years.values().map(|(year, _)| year)
     }
 
     /// What is known about `day`.
     pub fn is_working_day(&self, day: NaiveDate) -> Certainty {
         let works = match self.named.get(&day) {
             Some(works) => *works,
-            None if self.years.contains_key(&day.year()) => !is_weekend(day),
+            None if self.missing_notice(day).is_none() => !is_weekend(day),
             None => return Certainty::Unpublished,
         };
         if works { Certainty::WorkingDay } else { Certainty::DayOff }
+    }
+
+    /// The year whose missing notice leaves `day` open: its own, or for 28 to 31 December the next, which may take them for New Year.
+    fn missing_notice(&self, day: NaiveDate) -> Option<i32> {
+        let year = day.year();
+        if !self.years.contains_key(&year) {
+            return Some(year);
+        }
+        let next = (day.month() == 12 && day.day() >= NEXT_NOTICE_MAY_TAKE).then_some(year + 1)?;
+        (!self.years.contains_key(&next)).then_some(next)
     }
 
     /// When footage of the civil day `recorded` (Beijing) may go: when `working_days` later working days are complete.
@@ -151,7 +279,7 @@ impl Calendar {
                 Certainty::WorkingDay => true,
                 Certainty::DayOff => false,
                 Certainty::Unpublished => {
-                    unpublished = unpublished.or(Some(day.year()));
+                    unpublished = unpublished.or_else(|| self.missing_notice(day));
                     surely_works(day)
                 }
             };
@@ -176,11 +304,12 @@ impl Calendar {
         let list = |comma: &str| years.iter().map(i32::to_string).collect::<Vec<_>>().join(comma);
         let (zh_years, en_years) = (list("、"), list(", "));
         let zh = format!(
-            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日）；通知发布后请更新程序（通知随程序发布）"
+            "工作日历缺少{zh_years}年国务院办公厅放假通知：涉及该年的录像按最保守方式保存（至少60个日历日）；通知发布后请更新程序，或在日历目录（[calendar] overrides）中放入该年文件"
         );
         let en = format!(
             "the working-day calendar has no notice for {en_years}: footage that depends on it is kept by the conservative count \
-             (at least 60 calendar days); update the program, which brings the notices, once it is published"
+             (at least 60 calendar days); once it is published, update the program, or put the year's file into the calendar folder \
+             ([calendar] overrides)"
         );
         Some(MissingNotice { years, zh, en })
     }

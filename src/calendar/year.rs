@@ -7,7 +7,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 const LEAST_DAYS_OFF: usize = 10;
 
 /// Longest span one holiday may have, in days; the longest published (Spring Festival 2020, as extended) had 10.
-const MOST_SPAN_DAYS: usize = 15;
+const MOST_SPAN_DAYS: i64 = 15;
 
 /// A notice for a year's New Year may reach back to this day of the December before (2019's: 2018-12-29 to 12-31).
 const REACHES_BACK_TO_DECEMBER: u32 = 25;
@@ -31,9 +31,32 @@ impl Holiday {
         let to = self.to;
         self.from.iter_days().take_while(move |day| *day <= to)
     }
+
+    /// Refuses a span that ends before it begins or is too long for a holiday.
+    pub(super) fn check(&self, file: &str) -> Result<(), CalendarError> {
+        let long = (self.to - self.from).num_days() >= MOST_SPAN_DAYS;
+        if self.to < self.from || long {
+            let (name, from, to) = (self.name.clone(), self.from, self.to);
+            return Err(CalendarError::Span { file: file.to_owned(), name, from, to });
+        }
+        Ok(())
+    }
 }
 
-/// One year as its notice arranges it.
+/// A later notice that changed the year under way, as that of 2020-01-26 did the Spring Festival (国办发明电〔2020〕1号).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amendment {
+    /// Its title, where known.
+    pub title: Option<String>,
+    /// Its number (文号), where known.
+    pub notice: Option<String>,
+    /// Its date, where known.
+    pub published: Option<NaiveDate>,
+    /// Where its text was read.
+    pub source: Option<String>,
+}
+
+/// One year as its notices arrange it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Year {
     /// The year the notice is for.
@@ -44,6 +67,8 @@ pub struct Year {
     pub published: Option<NaiveDate>,
     /// Where its text was read.
     pub source: Option<String>,
+    /// Later notices that changed it; the holidays below are as they were in the end.
+    pub amendments: Vec<Amendment>,
     /// Its holidays, in the order of the notice.
     pub holidays: Vec<Holiday>,
 }
@@ -131,6 +156,14 @@ pub enum CalendarError {
         /// Days off found.
         days: usize,
     },
+    /// The file or folder cannot be read.
+    #[error("{file}: cannot be read ({reason}); mend it, or take it away")]
+    Unreadable {
+        /// Which file or folder.
+        file: String,
+        /// What the system says.
+        reason: String,
+    },
     /// Two files for one year.
     #[error("{file}: {year} is already given by another file; keep one of them")]
     YearTwice {
@@ -141,24 +174,54 @@ pub enum CalendarError {
     },
 }
 
+impl CalendarError {
+    /// The file or folder the complaint is about.
+    pub fn file(&self) -> &str {
+        match self {
+            Self::Syntax { file, .. }
+            | Self::UnknownKey { file, .. }
+            | Self::Value { file, .. }
+            | Self::Span { file, .. }
+            | Self::OtherYear { file, .. }
+            | Self::NoWeekend { file, .. }
+            | Self::DayTwice { file, .. }
+            | Self::TooFewDaysOff { file, .. }
+            | Self::Unreadable { file, .. }
+            | Self::YearTwice { file, .. } => file,
+        }
+    }
+}
+
 /// Where in which file a complaint belongs.
-struct Place<'a> {
-    file: &'a str,
-    text: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl Place<'_> {
-    fn line(&self, span: Option<std::ops::Range<usize>>) -> usize {
+    pub(super) fn line(&self, span: Option<std::ops::Range<usize>>) -> usize {
         let until = span.map_or(0, |s| s.start);
         self.text.bytes().take(until).filter(|&b| b == b'\n').count() + 1
     }
 
-    fn value(&self, item: Option<&Item>, table_line: usize, key: &'static str, right: &'static str) -> CalendarError {
+    pub(super) fn value(
+        &self,
+        item: Option<&Item>,
+        table_line: usize,
+        key: &'static str,
+        right: &'static str,
+    ) -> CalendarError {
         let line = item.and_then(Item::span).map_or(table_line, |span| self.line(Some(span)));
         CalendarError::Value { file: self.file.to_owned(), line, key, right }
     }
 
-    fn known(&self, table: &dyn TableLike, line: usize, keys: &[&str], known: &'static str) -> Result<(), CalendarError> {
+    pub(super) fn known(
+        &self,
+        table: &dyn TableLike,
+        line: usize,
+        keys: &[&str],
+        known: &'static str,
+    ) -> Result<(), CalendarError> {
         match table.iter().find(|(key, _)| !keys.contains(key)) {
             None => Ok(()),
             Some((key, item)) => {
@@ -168,7 +231,12 @@ impl Place<'_> {
         }
     }
 
-    fn text_of(&self, table: &dyn TableLike, line: usize, key: &'static str) -> Result<Option<String>, CalendarError> {
+    pub(super) fn text_of(
+        &self,
+        table: &dyn TableLike,
+        line: usize,
+        key: &'static str,
+    ) -> Result<Option<String>, CalendarError> {
         let Some(item) = table.get(key) else { return Ok(None) };
         match item.as_str().map(str::trim) {
             Some(text) if !text.is_empty() => Ok(Some(text.to_owned())),
@@ -176,10 +244,43 @@ impl Place<'_> {
         }
     }
 
-    fn date(&self, table: &dyn TableLike, line: usize, key: &'static str) -> Result<NaiveDate, CalendarError> {
+    pub(super) fn date(&self, table: &dyn TableLike, line: usize, key: &'static str) -> Result<NaiveDate, CalendarError> {
         let item = table.get(key);
         item.and_then(Item::as_value).and_then(civil).ok_or_else(|| self.value(item, line, key, DATE))
     }
+
+    /// A list of dates; empty where the key is missing.
+    pub(super) fn dates(&self, table: &dyn TableLike, line: usize, key: &'static str) -> Result<Vec<NaiveDate>, CalendarError> {
+        let Some(item) = table.get(key) else { return Ok(Vec::new()) };
+        let days: Option<Vec<NaiveDate>> = item.as_array().and_then(|list| list.iter().map(civil).collect());
+        days.ok_or_else(|| self.value(Some(item), line, key, "a list of dates such as [2026-02-14], without quotes"))
+    }
+
+    /// The `year` key of a file.
+    pub(super) fn year(&self, root: &dyn TableLike) -> Result<i32, CalendarError> {
+        match root.get("year").and_then(Item::as_integer).and_then(|y| i32::try_from(y).ok()) {
+            Some(year) if (1949..=9998).contains(&year) => Ok(year),
+            _ => Err(self.value(root.get("year"), 1, "year", "a year such as 2026")),
+        }
+    }
+
+    /// Number, date and source of a notice, each where given.
+    pub(super) fn notice(&self, table: &dyn TableLike, line: usize) -> Result<Amendment, CalendarError> {
+        Ok(Amendment {
+            title: self.text_of(table, line, "title")?,
+            notice: self.text_of(table, line, "notice")?,
+            published: table.get("published").map(|_| self.date(table, line, "published")).transpose()?,
+            source: self.text_of(table, line, "source")?,
+        })
+    }
+}
+
+/// Parses the text of a calendar file.
+pub(super) fn document<'a>(file: &str, text: &'a str) -> Result<Document<&'a str>, CalendarError> {
+    Document::parse(text).map_err(|e| CalendarError::Syntax {
+        file: file.to_owned(),
+        reason: e.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+    })
 }
 
 const DATE: &str = "a date such as 2026-02-15, without quotes";
@@ -199,33 +300,40 @@ impl Year {
     /// # Errors
     /// The first thing that cannot be right, by file and line or day.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, CalendarError> {
-        let document = Document::parse(text).map_err(|e| CalendarError::Syntax {
-            file: file.to_owned(),
-            reason: e.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
-        })?;
-        let place = Place { file, text };
-        let root: &dyn TableLike = document.as_table();
+        let document = document(file, text)?;
+        Self::from_root(&Place { file, text }, document.as_table())
+    }
+
+    /// Reads the root table of a year's file.
+    pub(super) fn from_root(place: &Place<'_>, root: &dyn TableLike) -> Result<Self, CalendarError> {
         place.known(
             root,
             1,
-            &["year", "notice", "published", "source", "holiday"],
-            "year, notice, published, source, holiday",
+            &["year", "patch", "notice", "published", "source", "amendment", "holiday"],
+            "year, patch, notice, published, source, amendment, holiday",
         )?;
-        let year = match root.get("year").and_then(Item::as_integer).and_then(|y| i32::try_from(y).ok()) {
-            Some(year) if (1949..=9998).contains(&year) => year,
-            _ => return Err(place.value(root.get("year"), 1, "year", "a year such as 2026")),
-        };
-        let published = root.get("published").map(|_| place.date(root, 1, "published")).transpose()?;
-        let tables = root.get("holiday").and_then(Item::as_array_of_tables);
-        let tables = tables.ok_or_else(|| place.value(root.get("holiday"), 1, "holiday", "one [[holiday]] table for each"))?;
-        let mut holidays = Vec::new();
-        for table in tables {
-            holidays.push(holiday(&place, table, place.line(table.span()))?);
+        if root.get("patch").is_some_and(|item| item.as_bool() != Some(false)) {
+            return Err(place.value(root.get("patch"), 1, "patch", "left out here: this file gives the whole year"));
         }
-        let notice = place.text_of(root, 1, "notice")?;
-        let source = place.text_of(root, 1, "source")?;
-        let year = Self { year, notice, published, source, holidays };
-        year.check(file)?;
+        let year = place.year(root)?;
+        let tables = |key: &'static str, right: &'static str| match root.get(key) {
+            None => Ok(None),
+            Some(item) => item.as_array_of_tables().map(Some).ok_or_else(|| place.value(Some(item), 1, key, right)),
+        };
+        let mut amendments = Vec::new();
+        for table in tables("amendment", "one [[amendment]] table for each")?.into_iter().flatten() {
+            let line = place.line(table.span());
+            place.known(table, line, &["title", "notice", "published", "source"], "title, notice, published, source")?;
+            amendments.push(place.notice(table, line)?);
+        }
+        let right = "one [[holiday]] table for each";
+        let mut holidays = Vec::new();
+        for table in tables("holiday", right)?.ok_or_else(|| place.value(None, 1, "holiday", right))? {
+            holidays.push(holiday(place, table, place.line(table.span()))?);
+        }
+        let Amendment { notice, published, source, .. } = place.notice(root, 1)?;
+        let year = Self { year, notice, published, source, amendments, holidays };
+        year.check(place.file)?;
         Ok(year)
     }
 
@@ -242,17 +350,14 @@ impl Year {
     fn check(&self, file: &str) -> Result<(), CalendarError> {
         let named = || file.to_owned();
         for h in &self.holidays {
-            if h.to < h.from || h.days().count() > MOST_SPAN_DAYS {
-                return Err(CalendarError::Span { file: named(), name: h.name.clone(), from: h.from, to: h.to });
-            }
+            h.check(file)?;
         }
         if let Some(day) = self.make_up_days().find(|d| !is_weekend(*d)) {
             return Err(CalendarError::NoWeekend { file: named(), day });
         }
         let mut seen = std::collections::BTreeSet::new();
         for day in self.days_off().chain(self.make_up_days()) {
-            let before = day.year() == self.year - 1 && day.month() == 12 && day.day() >= REACHES_BACK_TO_DECEMBER;
-            if day.year() != self.year && !before {
+            if !belongs(day, self.year) {
                 return Err(CalendarError::OtherYear { file: named(), day, year: self.year });
             }
             if !seen.insert(day) {
@@ -267,21 +372,18 @@ impl Year {
     }
 }
 
-fn holiday(place: &Place<'_>, table: &dyn TableLike, line: usize) -> Result<Holiday, CalendarError> {
+pub(super) fn holiday(place: &Place<'_>, table: &dyn TableLike, line: usize) -> Result<Holiday, CalendarError> {
     place.known(table, line, &["name", "from", "to", "make_up"], "name, from, to, make_up")?;
     let name = place
         .text_of(table, line, "name")?
         .ok_or_else(|| place.value(None, line, "name", "the holiday's name, such as 春节"))?;
-    let make_up = match table.get("make_up") {
-        None => Vec::new(),
-        Some(item) => {
-            let days: Option<Vec<NaiveDate>> = item.as_array().and_then(|list| list.iter().map(civil).collect());
-            days.ok_or_else(|| {
-                place.value(Some(item), line, "make_up", "a list of dates such as [2026-02-14], without quotes")
-            })?
-        }
-    };
+    let make_up = place.dates(table, line, "make_up")?;
     Ok(Holiday { name, from: place.date(table, line, "from")?, to: place.date(table, line, "to")?, make_up })
+}
+
+/// Whether the notice for `year` may name `day`.
+pub(super) fn belongs(day: NaiveDate, year: i32) -> bool {
+    day.year() == year || (day.year() == year - 1 && day.month() == 12 && day.day() >= REACHES_BACK_TO_DECEMBER)
 }
 
 /// Saturday or Sunday.

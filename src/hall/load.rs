@@ -187,10 +187,14 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let mut optional =
         |name: &str| sections::single(reader, &root, name).unwrap_or(Section { table: &empty, path: name.to_owned(), line: 0 });
     let (recording, stamp, viewer) = (optional("recording"), optional("stamp"), optional("viewer"));
+    let calendar = optional("calendar");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
-    build(hall, drafts, recording, stamp, listen, place.base_dir)
+    let calendar = super::calendar::read(reader, &calendar, place);
+    let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
+    let built = build(hall, drafts, recording, stamp, listen, place.base_dir, calendar)?;
+    Some(Hall { hours, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -201,6 +205,7 @@ fn build(
     stamp: sections::StampDraft,
     listen: std::net::SocketAddr,
     base_dir: &Path,
+    calendar: super::CalendarSettings,
 ) -> Option<Hall> {
     let storage: Vec<StorageRoot> =
         drafts.storage.into_iter().map(|s| s.draft.map(|path| StorageRoot { path })).collect::<Option<_>>()?;
@@ -232,13 +237,21 @@ fn build(
             bitrate_kbps: stamp.bitrate_kbps,
         },
         viewer: ViewerSettings { listen },
+        calendar,
+        hours: None,
         base_dir: base_dir.to_path_buf(),
     })
 }
 
 fn zone(entry: Entry<'_, sections::ZoneDraft>) -> Option<Zone> {
     let draft = entry.draft;
-    Some(Zone { id: ZoneId::new(entry.id?), zone_type: draft.zone_type?, name: draft.name, all_day: draft.all_day })
+    Some(Zone {
+        id: ZoneId::new(entry.id?),
+        zone_type: draft.zone_type?,
+        name: draft.name,
+        all_day: draft.all_day,
+        hours: draft.hours,
+    })
 }
 
 fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {

@@ -2,8 +2,10 @@
 //!
 //! [`load`](fn@load) turns `hall.toml` into a [`Hall`]; every complaint about the file is collected and told at once.
 
+mod calendar;
 mod checks;
 mod complaint;
+mod hours;
 mod load;
 mod place;
 mod reader;
@@ -16,7 +18,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use calendar::CalendarSettings;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
+pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_without_secrets, parse, parse_with};
 pub use secret::{Machine, SecretFile, Surroundings};
 
@@ -95,6 +99,10 @@ pub struct Hall {
     pub stamp: StampSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
+    /// Where the site's own calendar files lie.
+    pub calendar: CalendarSettings,
+    /// When the hall is open; `None` where it says nothing: recording is expected around the clock.
+    pub hours: Option<OpeningHours>,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -110,6 +118,8 @@ pub struct Zone {
     pub name: Option<String>,
     /// True for a self-service area open around the clock.
     pub all_day: bool,
+    /// When this zone is open, where it differs from the hall.
+    pub hours: Option<OpeningHours>,
 }
 
 /// A service window (窗口).

@@ -9,10 +9,10 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, place};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, hours, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 9] = [
+pub(super) const SECTIONS: [(&str, bool); 11] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -22,6 +22,8 @@ pub(super) const SECTIONS: [(&str, bool); 9] = [
     ("recording", false),
     ("stamp", false),
     ("viewer", false),
+    ("calendar", false),
+    ("hours", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -46,6 +48,7 @@ pub(super) struct ZoneDraft {
     pub(super) zone_type: Option<String>,
     pub(super) name: Option<String>,
     pub(super) all_day: bool,
+    pub(super) hours: Option<hours::OpeningHours>,
 }
 
 pub(super) struct CameraDraft {
@@ -172,12 +175,14 @@ pub(super) fn hall(reader: &mut Reader, section: &Section<'_>) -> HallDraft {
 }
 
 pub(super) fn zone<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, ZoneDraft> {
-    reader.refuse_unknown(&section, &["id", "type", "name", "all_day"]);
+    reader.refuse_unknown(&section, &["id", "type", "name", "all_day", "hours"]);
     let id = id(reader, &section, "\"Z1\"");
+    let all_day = reader.flag(&section, "all_day", false);
     let draft = ZoneDraft {
         zone_type: reader.text(&section, "type", Need::Required, "\"综合受理区\""),
         name: reader.text(&section, "name", Need::Optional, "\"一楼综合受理区\""),
-        all_day: reader.flag(&section, "all_day", false),
+        all_day,
+        hours: hours::of_zone(reader, &section, all_day),
     };
     Entry { section, id, draft }
 }
