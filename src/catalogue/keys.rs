@@ -17,6 +17,12 @@ pub fn camera_time(camera: &CameraId, t: WallTime) -> Vec<u8> {
     key
 }
 
+/// The time a key of [`camera_time`] tells; `None` for a key of another camera or form.
+pub fn time_of(camera: &CameraId, key: &[u8]) -> Option<WallTime> {
+    let eight: [u8; 8] = key.strip_prefix(camera_prefix(camera).as_slice())?.try_into().ok()?;
+    Some(WallTime::from_micros((u64::from_be_bytes(eight) ^ (1 << 63)).cast_signed()))
+}
+
 /// Eight bytes that sort as the signed number does.
 pub fn ordered(n: i64) -> [u8; 8] {
     (n.cast_unsigned() ^ (1 << 63)).to_be_bytes()
@@ -31,6 +37,8 @@ mod tests {
         #[test]
         fn keys_sort_as_times_do(a: i64, b: i64) {
             prop_assert_eq!(a.cmp(&b), ordered(a).cmp(&ordered(b)));
+            let (camera, t) = (CameraId::new("C1"), WallTime::from_micros(a));
+            prop_assert_eq!(time_of(&camera, &camera_time(&camera, t)), Some(t));
         }
     }
 

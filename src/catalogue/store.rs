@@ -187,6 +187,34 @@ impl Table {
         self.collect(self.tree.range(start..end).take(most))
     }
 
+    /// As [`Self::range_json`], with the number of rows that cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn range_json_counted<T: DeserializeOwned>(&self, start: &[u8], end: &[u8]) -> Result<(Vec<T>, usize), StoreError> {
+        let (mut out, mut unreadable) = (Vec::new(), 0);
+        if start >= end {
+            return Ok((out, unreadable));
+        }
+        for row in self.tree.range(start..end) {
+            let (key, value) = row.map_err(|e| io(&self.name, &e))?;
+            match self.decode_or_warn(&key, &value) {
+                Some(row) => out.push(row),
+                None => unreadable += 1,
+            }
+        }
+        Ok((out, unreadable))
+    }
+
+    /// The last key before `end`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn key_before(&self, end: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let last = self.tree.range(..end).next_back().transpose().map_err(|e| io(&self.name, &e))?;
+        Ok(last.map(|(key, _)| key.to_vec()))
+    }
+
     /// The first key that is not before `from`.
     ///
     /// # Errors
@@ -248,6 +276,12 @@ impl Table {
         Ok(None)
     }
 
+    /// Puts bytes that are no row, as a failing disk would.
+    #[cfg(test)]
+    pub(crate) fn put_garbage(&self, key: &[u8]) {
+        self.tree.insert(key, b"{garbage").expect("the store takes bytes");
+    }
+
     /// Number of rows. Walks the table.
     pub fn len(&self) -> usize {
         self.tree.len()
@@ -271,6 +305,8 @@ mod tests {
         table.tree.insert(b"a2", b"{").unwrap();
         table.put_json(b"a3", &3u32).unwrap();
         assert_eq!(table.prefix_json::<u32>(b"a").unwrap(), vec![1, 3]);
+        assert_eq!(table.range_json_counted::<u32>(b"a1", b"a3").unwrap(), (vec![1], 1));
+        assert_eq!(table.key_before(b"a3").unwrap().as_deref(), Some(b"a2".as_slice()));
         assert!(matches!(table.get_json::<u32>(b"a2"), Err(StoreError::Row { .. })));
         assert_eq!(table.last_json::<u32>(b"a").unwrap(), Some(3));
         assert_eq!(table.last_json_before::<u32>(b"a", b"a3").unwrap(), Some(1));

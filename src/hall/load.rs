@@ -7,6 +7,7 @@ use toml_edit::{Document, TableLike};
 use super::checks::{self, Drafts};
 use super::complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 use super::reader::{Lines, Reader, Section};
+use super::retention;
 use super::secret::{Machine, Surroundings};
 use super::sections::{self, Entry, Place, SECTIONS};
 use super::{
@@ -187,10 +188,16 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let mut optional =
         |name: &str| sections::single(reader, &root, name).unwrap_or(Section { table: &empty, path: name.to_owned(), line: 0 });
     let (recording, stamp, viewer) = (optional("recording"), optional("stamp"), optional("viewer"));
+    let retention = optional("retention");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
-    build(hall, drafts, recording, stamp, listen, place.base_dir)
+    let mut hall = build(hall, drafts, recording, stamp, listen, place.base_dir);
+    let retention = retention::retention(reader, &retention);
+    if let Some(hall) = &mut hall {
+        hall.retention = retention;
+    }
+    hall
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -203,7 +210,7 @@ fn build(
     base_dir: &Path,
 ) -> Option<Hall> {
     let storage: Vec<StorageRoot> =
-        drafts.storage.into_iter().map(|s| s.draft.map(|path| StorageRoot { path })).collect::<Option<_>>()?;
+        drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
     let catalogue = match recording.catalogue {
         Some(path) => path,
         None => storage.first()?.path.join(".jiancha"),
@@ -232,6 +239,7 @@ fn build(
             bitrate_kbps: stamp.bitrate_kbps,
         },
         viewer: ViewerSettings { listen },
+        retention: retention::RetentionSettings::default(),
         base_dir: base_dir.to_path_buf(),
     })
 }

@@ -9,10 +9,10 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, place};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 9] = [
+pub(super) const SECTIONS: [(&str, bool); 10] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -22,6 +22,7 @@ pub(super) const SECTIONS: [(&str, bool); 9] = [
     ("recording", false),
     ("stamp", false),
     ("viewer", false),
+    ("retention", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -272,10 +273,12 @@ pub(super) fn window<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a,
     Entry { section, id, draft }
 }
 
-pub(super) fn storage<'a>(reader: &mut Reader, section: Section<'a>, base_dir: &Path) -> Entry<'a, Option<PathBuf>> {
-    reader.refuse_unknown(&section, &["path"]);
+pub(super) fn storage<'a>(reader: &mut Reader, section: Section<'a>, base_dir: &Path) -> Entry<'a, Option<StorageRoot>> {
+    reader.refuse_unknown(&section, &["path", "reserve_mb"]);
     let path = reader.text(&section, "path", Need::Required, "\"/srv/jiancha/a\"");
-    Entry { section, id: None, draft: path.map(|path| place::resolve(base_dir, &path)) }
+    let reserve_mb = reader.number(&section, "reserve_mb", StorageRoot::RESERVE_MB, 1..=1_000_000, Words::same("MiB"));
+    let draft = path.map(|path| StorageRoot { path: place::resolve(base_dir, &path), reserve_mb });
+    Entry { section, id: None, draft }
 }
 
 pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &Path) -> RecordingDraft {
