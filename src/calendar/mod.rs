@@ -275,15 +275,10 @@ impl Calendar {
         while left > 0 {
             let Some(day) = last.succ_opt() else { break };
             last = day;
-            let counts = match self.is_working_day(day) {
-                Certainty::WorkingDay => true,
-                Certainty::DayOff => false,
-                Certainty::Unpublished => {
-                    unpublished = unpublished.or_else(|| self.missing_notice(day));
-                    surely_works(day)
-                }
-            };
-            left -= u16::from(counts);
+            if self.is_working_day(day) == Certainty::Unpublished {
+                unpublished = unpublished.or_else(|| self.missing_notice(day));
+            }
+            left -= u16::from(self.counts(day));
         }
         if unpublished.is_some() {
             let least = Days::new(u64::from(working_days) * UNPUBLISHED_DAYS_PER_WORKING_DAY);
@@ -291,6 +286,16 @@ impl Calendar {
         }
         let may_go_date = last.succ_opt().unwrap_or(NaiveDate::MAX);
         Due { may_go_from: midnight(may_go_date), may_go_date, certain: unpublished.is_none() && left == 0, unpublished }
+    }
+
+    /// Whether `day` counts as a working day in [`Self::due`]: by its year's notice, else only when no notice could make it a day
+    /// off.
+    pub fn counts(&self, day: NaiveDate) -> bool {
+        match self.is_working_day(day) {
+            Certainty::WorkingDay => true,
+            Certainty::DayOff => false,
+            Certainty::Unpublished => surely_works(day),
+        }
     }
 
     /// The alarm for `today` (Beijing): the notice for this year is missing, or, from 1 December on, that for the next.
@@ -322,7 +327,7 @@ fn surely_works(day: NaiveDate) -> bool {
 }
 
 /// 00:00 of `day` in Beijing; 01:00 where summer time once skipped midnight.
-fn midnight(day: NaiveDate) -> WallTime {
+pub fn midnight(day: NaiveDate) -> WallTime {
     WallTime::from_beijing(day, 0, 0, 0)
         .or_else(|| WallTime::from_beijing(day, 1, 0, 0))
         .unwrap_or(WallTime::from_micros(i64::MAX))

@@ -33,6 +33,12 @@ pub fn parse_camera_time(key: &[u8]) -> Option<(CameraId, WallTime)> {
     Some((CameraId::new(std::str::from_utf8(camera).ok()?), WallTime::from_micros(time.cast_signed())))
 }
 
+/// The time a key of [`camera_time`] tells; `None` for a key of another camera or form.
+pub fn time_of(camera: &CameraId, key: &[u8]) -> Option<WallTime> {
+    let eight: [u8; 8] = key.strip_prefix(camera_prefix(camera).as_slice())?.try_into().ok()?;
+    Some(WallTime::from_micros((u64::from_be_bytes(eight) ^ (1 << 63)).cast_signed()))
+}
+
 /// Eight bytes that sort as the signed number does.
 pub fn ordered(n: i64) -> [u8; 8] {
     (n.cast_unsigned() ^ (1 << 63)).to_be_bytes()
@@ -47,6 +53,8 @@ mod tests {
         #[test]
         fn keys_sort_as_times_do(a: i64, b: i64) {
             prop_assert_eq!(a.cmp(&b), ordered(a).cmp(&ordered(b)));
+            let (camera, t) = (CameraId::new("C1"), WallTime::from_micros(a));
+            prop_assert_eq!(time_of(&camera, &camera_time(&camera, t)), Some(t));
         }
 
         #[test]

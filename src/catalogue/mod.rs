@@ -14,15 +14,26 @@ pub mod timeline;
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 pub use records::{GapCause, LedgerEvent, LedgerRow, SegmentRow};
 pub use store::{Store, StoreError, Table};
 
+use crate::calendar::midnight;
 use crate::hall::CameraId;
 use crate::time::{Span, WallTime};
 use segments::Segments;
 
 /// Table of ledger rows.
 const LEDGER: &str = "ledger";
+/// Table of what retention removed: spans by camera and start.
+const REMOVED: &str = "removed";
+
+/// Longest removed span and a little: a day and what its last segment reaches beyond it.
+const REMOVED_REACH_MICROS: i64 = 26 * 3600 * 1_000_000;
+
+/// Later than any recording, and still a time that can be written as a date: 9999-01-01.
+const LATEST: WallTime = WallTime::from_micros(253_370_764_800_000_000);
 
 /// The recording facts of one recorder. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +41,27 @@ pub struct Catalogue {
     store: Arc<Store>,
     segments: Segments,
     ledger: Table,
+    removed: Table,
+}
+
+/// A Beijing date on which segments of a camera begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedDate {
+    /// The date.
+    pub date: NaiveDate,
+    /// When its first segment begins.
+    pub first: WallTime,
+    /// When its last segment begins.
+    pub last: WallTime,
+}
+
+/// The segments of a camera that begin on one Beijing date.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayRows {
+    /// Those that can be read, oldest first.
+    pub rows: Vec<SegmentRow>,
+    /// Number of those that cannot.
+    pub unreadable: usize,
 }
 
 impl Catalogue {
@@ -38,7 +70,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when a table cannot be opened.
     pub fn open(store: Arc<Store>) -> Result<Self, StoreError> {
-        Ok(Self { segments: Segments::open(&store)?, ledger: store.table(LEDGER)?, store })
+        Ok(Self { segments: Segments::open(&store)?, ledger: store.table(LEDGER)?, removed: store.table(REMOVED)?, store })
     }
 
     /// The store beneath, for tables that are not recording facts (users, sessions, audit).
@@ -141,12 +173,85 @@ impl Catalogue {
             Span::new(self.newest_end_before(camera, span.from)?.unwrap_or(span.from).plus_micros(-10_000_000), span.to);
         let mut ledger = self.ledger(camera, since)?;
         ledger.retain(|row| row.event.is_about_recording());
-        Ok(timeline::timeline(camera, span, now, &segments, &ledger))
+        let removed = self.removed(camera, span)?;
+        Ok(timeline::timeline(camera, span, now, &segments, &ledger).without_removed(span, removed))
     }
 
-    /// The end of the last segment that began before `t`.
+    /// The end of the last segment that began before `t`, removed since or not.
     fn newest_end_before(&self, camera: &CameraId, t: WallTime) -> Result<Option<WallTime>, StoreError> {
-        Ok(self.segments.last_before(camera, t)?.map(|r| r.to))
+        let (prefix, end) = (keys::camera_prefix(camera), keys::camera_time(camera, t));
+        let row = self.segments.last_before(camera, t)?;
+        let removed: Option<Span> = self.removed.last_json_before(&prefix, &end)?;
+        Ok(row.map(|r| r.to).max(removed.map(|r| r.to)))
+    }
+
+    /// Every Beijing date on which segments of `camera` begin, oldest first. Seeks keys, reads no row; keys that tell no time of
+    /// this age are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read.
+    pub fn dates(&self, camera: &CameraId) -> Result<Vec<RecordedDate>, StoreError> {
+        let mut dates = Vec::new();
+        let (mut from, end) = (keys::camera_time(camera, WallTime::from_micros(0)), keys::camera_time(camera, LATEST));
+        while let Some(key) = self.segments.key_from(&from)?.filter(|key| *key < end) {
+            let Some(first) = keys::time_of(camera, &key) else {
+                from = [key.as_slice(), &[0]].concat();
+                continue;
+            };
+            let date = first.beijing().date_naive();
+            from = keys::camera_time(camera, midnight(date.succ_opt().unwrap_or(NaiveDate::MAX)));
+            let last = self.segments.key_before(&from)?.and_then(|key| keys::time_of(camera, &key)).unwrap_or(first);
+            dates.push(RecordedDate { date, first, last });
+        }
+        Ok(dates)
+    }
+
+    /// The segments of `camera` that begin on `date`, with the number of rows that cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read.
+    pub fn day(&self, camera: &CameraId, date: NaiveDate) -> Result<DayRows, StoreError> {
+        let (from, to) = (midnight(date), midnight(date.succ_opt().unwrap_or(NaiveDate::MAX)));
+        let (rows, unreadable) = self.segments.begun_counted(camera, from, to)?;
+        Ok(DayRows { rows, unreadable })
+    }
+
+    /// Takes out the row of a segment whose file is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the row cannot be taken out.
+    pub fn remove_segment(&self, row: &SegmentRow) -> Result<bool, StoreError> {
+        self.segments.remove(&keys::camera_time(&row.camera, row.from))
+    }
+
+    /// Notes that retention removed what was recorded of `camera` in `spans`, none of them longer than a day.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a row cannot be written.
+    pub fn note_removed(&self, camera: &CameraId, spans: &[Span]) -> Result<(), StoreError> {
+        for span in spans {
+            let key = keys::camera_time(camera, span.from);
+            let standing = self.removed.get_json::<Span>(&key).ok().flatten();
+            let to = standing.map_or(span.to, |s| s.to.max(span.to));
+            self.removed.put_json(&key, &Span::new(span.from, to))?;
+        }
+        Ok(())
+    }
+
+    /// What retention removed of `camera` and that shares an instant with `span`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read.
+    pub fn removed(&self, camera: &CameraId, span: Span) -> Result<Vec<Span>, StoreError> {
+        let start = keys::camera_time(camera, span.from.plus_micros(-REMOVED_REACH_MICROS));
+        let rows = self.removed.range_json::<Span>(&start, &keys::camera_time(camera, span.to))?;
+        Ok(rows.into_iter().filter(|r| r.intersect(span).is_some()).collect())
+    }
+
+    /// Puts a row that cannot be read.
+    #[cfg(test)]
+    pub(crate) fn put_garbage(&self, camera: &CameraId, from: WallTime) {
+        self.segments.put_garbage(&keys::camera_time(camera, from));
     }
 
     /// Makes everything written so far durable.

@@ -150,7 +150,13 @@ impl Segments {
         to: WallTime,
         most: usize,
     ) -> Result<Vec<SegmentRow>, StoreError> {
-        self.0.range_as(&keys::camera_time(camera, from), &keys::camera_time(camera, to), most, &decode)
+        let (start, end) = (keys::camera_time(camera, from), keys::camera_time(camera, to));
+        self.0.range_as(&start, &end, most, &decode).map(|(rows, _)| rows)
+    }
+
+    /// All rows of `camera` that begin in `from..to`, and the number of those that cannot be read.
+    pub(super) fn begun_counted(&self, camera: &CameraId, from: WallTime, to: WallTime) -> Result<(Vec<SegmentRow>, usize), StoreError> {
+        self.0.range_as(&keys::camera_time(camera, from), &keys::camera_time(camera, to), usize::MAX, &decode)
     }
 
     pub(super) fn first(&self, camera: &CameraId) -> Result<Option<SegmentRow>, StoreError> {
@@ -168,6 +174,16 @@ impl Segments {
 
     pub(super) fn key_from(&self, from: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.key_from(from)
+    }
+
+    pub(super) fn key_before(&self, end: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.key_before(end)
+    }
+
+    /// Puts a row that cannot be read.
+    #[cfg(test)]
+    pub(super) fn put_garbage(&self, key: &[u8]) {
+        self.0.put_garbage(key);
     }
 
     pub(super) fn remove(&self, key: &[u8]) -> Result<bool, StoreError> {

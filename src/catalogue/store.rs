@@ -171,20 +171,24 @@ impl Table {
         }
     }
 
-    /// At most `most` rows with keys in `start..end`, in order, read by `read`.
+    /// At most `most` rows with keys in `start..end`, in order, read by `read`; and the number of those that cannot be read, which
+    /// are skipped with a warning.
     ///
     /// # Errors
-    /// [`StoreError`] when the store refuses; rows that cannot be read are skipped with a warning and count.
-    pub fn range_as<T>(&self, start: &[u8], end: &[u8], most: usize, read: Read<'_, T>) -> Result<Vec<T>, StoreError> {
+    /// [`StoreError`] when the store refuses.
+    pub fn range_as<T>(&self, start: &[u8], end: &[u8], most: usize, read: Read<'_, T>) -> Result<(Vec<T>, usize), StoreError> {
+        let (mut out, mut unreadable) = (Vec::new(), 0);
         if start >= end {
-            return Ok(Vec::new());
+            return Ok((out, unreadable));
         }
-        let mut out = Vec::new();
         for row in self.tree.range(start..end).take(most) {
             let (key, value) = row.map_err(|e| io(&self.name, &e))?;
-            out.extend(self.read_or_warn(&key, &value, read));
+            match self.read_or_warn(&key, &value, read) {
+                Some(row) => out.push(row),
+                None => unreadable += 1,
+            }
         }
-        Ok(out)
+        Ok((out, unreadable))
     }
 
     /// The first readable row with a key in `start..end`, read by `read`; the last one when `last`.
@@ -254,6 +258,15 @@ impl Table {
         self.collect(self.tree.range(start..end).take(most))
     }
 
+    /// The last key before `end`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn key_before(&self, end: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let last = self.tree.range(..end).next_back().transpose().map_err(|e| io(&self.name, &e))?;
+        Ok(last.map(|(key, _)| key.to_vec()))
+    }
+
     /// The first key that is not before `from`.
     ///
     /// # Errors
@@ -315,6 +328,12 @@ impl Table {
         Ok(None)
     }
 
+    /// Puts bytes that are no row, as a failing disk would.
+    #[cfg(test)]
+    pub(crate) fn put_garbage(&self, key: &[u8]) {
+        self.tree.insert(key, b"{garbage").expect("the store takes bytes");
+    }
+
     /// Number of rows. Walks the table.
     pub fn len(&self) -> usize {
         self.tree.len()
@@ -338,6 +357,9 @@ mod tests {
         table.tree.insert(b"a2", b"{").unwrap();
         table.put_json(b"a3", &3u32).unwrap();
         assert_eq!(table.prefix_json::<u32>(b"a").unwrap(), vec![1, 3]);
+        let read = |_: &[u8], value: &[u8]| serde_json::from_slice::<u32>(value).map_err(|e| e.to_string());
+        assert_eq!(table.range_as(b"a1", b"a3", usize::MAX, &read).unwrap(), (vec![1], 1));
+        assert_eq!(table.key_before(b"a3").unwrap().as_deref(), Some(b"a2".as_slice()));
         assert!(matches!(table.get_json::<u32>(b"a2"), Err(StoreError::Row { .. })));
         assert_eq!(table.last_json::<u32>(b"a").unwrap(), Some(3));
         assert_eq!(table.last_json_before::<u32>(b"a", b"a3").unwrap(), Some(1));

@@ -50,6 +50,27 @@ pub struct Timeline {
     pub spans: Vec<RecordedSpan>,
     /// Gaps.
     pub gaps: Vec<Gap>,
+    /// Time that was recorded and that retention has removed since (到期删除): neither there nor missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<Span>,
+}
+
+impl Timeline {
+    /// Takes `removed`, what retention removed, out of the gaps. Gaps of the days that went stay gaps.
+    pub(super) fn without_removed(mut self, span: Span, removed: Vec<Span>) -> Self {
+        let recorded = Span::join(self.spans.iter().map(|s| Span::new(s.from, s.to)).collect(), 0);
+        let removed = Span::join(removed, SHORTEST_GAP_MICROS);
+        let cut = |gap: Gap| {
+            let left = Span::new(gap.from, gap.to).subtract(&removed);
+            let long_enough = left.into_iter().filter(|s| s.micros() >= SHORTEST_GAP_MICROS);
+            long_enough.map(|s| Gap { from: s.from, to: s.to, ..gap.clone() }).collect::<Vec<_>>()
+        };
+        self.gaps = self.gaps.into_iter().flat_map(cut).collect();
+        // What came back from the backup is recorded again.
+        let gone = |r: Span| r.intersect(span).map_or(Vec::new(), |r| r.subtract(&recorded));
+        self.removed = removed.into_iter().flat_map(gone).filter(|s| s.micros() >= SHORTEST_GAP_MICROS).collect();
+        self
+    }
 }
 
 /// Makes the timeline of one camera over `span` from its segments and ledger, both oldest first.
@@ -73,7 +94,7 @@ pub fn timeline(camera: &CameraId, span: Span, now: WallTime, segments: &[Segmen
     spans.sort_by_key(|s| (s.from, s.to));
 
     let Some(first_trace) = segments.first().map(|s| s.from).into_iter().chain(ledger.first().map(|l| l.at)).min() else {
-        return Timeline { spans, gaps: Vec::new() };
+        return Timeline { spans, ..Timeline::default() };
     };
     let covered = Span::join(segments.iter().map(SegmentRow::span).collect(), SHORTEST_GAP_MICROS);
     let expected = Span::new(span.from.max(first_trace), span.to.min(now));
@@ -84,7 +105,7 @@ pub fn timeline(camera: &CameraId, span: Span, now: WallTime, segments: &[Segmen
         .filter(|gap| gap.micros() >= SHORTEST_GAP_MICROS)
         .flat_map(|gap| split_by_cause(camera, gap, ledger))
         .collect();
-    Timeline { spans, gaps }
+    Timeline { spans, gaps, removed: Vec::new() }
 }
 
 /// What is missing for certain at the end of the timeline: nothing while the newest pictures may still wait for their row, and
@@ -251,6 +272,22 @@ mod tests {
         assert_eq!(gaps(&[segment(0, 480)], &ledger), vec![(480, 495, GapCause::CameraStalled)]);
         assert_eq!(gaps(&[segment(0, 480)], &ledger[..2]), vec![(480, 500, GapCause::CameraStalled)]);
         assert_eq!(gaps(&[segment(0, 494)], &ledger[..1]), vec![]);
+    }
+
+    #[test]
+    fn what_retention_removed_is_no_gap_but_the_gaps_of_removed_days_stay() {
+        // A hold kept 100..200; 200..300 and 310..400 were removed, 300..310 was an outage.
+        let ledger = [stopped(300, GapCause::CameraUnreachable), started(309)];
+        let span = Span::new(at(100), at(500));
+        let told = timeline(&camera(), span, at(1000), &[segment(100, 200), segment(400, 500)], &ledger)
+            .without_removed(span, vec![Span::new(at(0), at(90)), Span::new(at(200), at(300)), Span::new(at(310), at(400))]);
+        assert_eq!(told.removed, [Span::new(at(200), at(300)), Span::new(at(310), at(400))]);
+        let gaps: Vec<_> = told.gaps.iter().map(|g| (g.from, g.to, g.cause)).collect();
+        assert_eq!(gaps, [(at(300), at(310), GapCause::CameraUnreachable)]);
+        // Footage that came back from the backup is there.
+        let restored = [segment(100, 200), segment(200, 260), segment(400, 500)];
+        let told = timeline(&camera(), span, at(1000), &restored, &ledger).without_removed(span, vec![Span::new(at(200), at(300))]);
+        assert_eq!(told.removed, [Span::new(at(260), at(300))]);
     }
 
     #[test]

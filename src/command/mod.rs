@@ -12,8 +12,10 @@ use crate::hall::Hall;
 
 pub mod calendar;
 pub mod doctor;
+pub mod hold;
 pub mod rebuild;
 pub mod replay;
+pub mod retention;
 pub mod run;
 pub mod simulate;
 pub mod timeline;
@@ -67,6 +69,10 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Working days: when footage of a day may go, a year's days off, and whether a notice is missing.
     Calendar(calendar::CalendarArgs),
+    /// What may be deleted and why: the plan, and carrying it out while no recorder runs.
+    Retention(retention::RetentionArgs),
+    /// Footage that must not be deleted: place, list and release holds.
+    Hold(hold::HoldArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -101,6 +107,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Calendar(args) => calendar::run(&args).into(),
+        Command::Retention(args) => retention::run(&args).into(),
+        Command::Hold(args) => hold::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }

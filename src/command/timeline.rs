@@ -38,6 +38,9 @@ struct Printed<'a> {
     window: Option<&'a str>,
     spans: &'a [RecordedSpan],
     gaps: &'a [Gap],
+    /// Recorded, and removed by retention since.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    removed: &'a [Span],
 }
 
 /// Prints the timeline. Exit code 0 without gaps, 1 with gaps, 2 when it cannot be told.
@@ -46,7 +49,7 @@ pub fn run(args: &TimelineArgs) -> Outcome {
     match read(&hall, args) {
         Ok(timeline) => {
             if args.json {
-                print_json(&Printed { window: args.window.as_deref(), spans: &timeline.spans, gaps: &timeline.gaps });
+                print_json(&Printed { window: args.window.as_deref(), spans: &timeline.spans, gaps: &timeline.gaps, removed: &timeline.removed });
             } else {
                 print_table(&timeline);
             }
@@ -113,6 +116,9 @@ fn print_table(timeline: &Timeline) {
     for g in &timeline.gaps {
         let told = crate::observe::words::cause(g.cause);
         rows.push((g.from, g.to, format!("{} 缺录 GAP {}: {} {}", g.camera, g.cause.word(), told.what.zh, g.detail)));
+    }
+    for r in &timeline.removed {
+        rows.push((r.from, r.to, "到期已删 removed by retention".to_owned()));
     }
     rows.sort();
     for (from, to, what) in rows {

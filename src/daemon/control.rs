@@ -15,6 +15,7 @@ use tokio::net::UnixListener;
 use crate::catalogue::timeline::Timeline;
 use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
+use crate::retention;
 use crate::time::{Clock, Span};
 
 /// Longest question.
@@ -43,6 +44,8 @@ pub enum Question {
         /// Over which span.
         span: Span,
     },
+    /// Plans and holds.
+    Retention(retention::Ask),
 }
 
 /// What is answered.
@@ -55,6 +58,8 @@ pub enum Answer {
     Cameras(Vec<CameraId>),
     /// To [`Question::Segments`].
     Segments(Vec<SegmentRow>),
+    /// To [`Question::Retention`].
+    Retention(retention::Told),
     /// The question could not be answered.
     Refused(String),
 }
@@ -116,17 +121,33 @@ pub fn listen(catalogue: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers questions for as long as the task lives.
+/// What questions are answered from.
+#[derive(Clone)]
+pub struct Desk {
+    /// The recording facts.
+    pub catalogue: Catalogue,
+    /// Plans and holds.
+    pub retention: Option<Arc<retention::Office>>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Answers questions about recordings for as long as the task lives.
 pub async fn serve(listener: UnixListener, catalogue: Catalogue, clock: Arc<dyn Clock>) {
+    serve_desk(listener, Desk { catalogue, retention: None, clock }).await;
+}
+
+/// Answers questions for as long as the task lives.
+pub async fn serve_desk(listener: UnixListener, desk: Desk) {
     while let Ok((mut stream, _)) = listener.accept().await {
-        let (catalogue, clock) = (catalogue.clone(), clock.clone());
+        let desk = desk.clone();
         tokio::spawn(async move {
             let (read, mut write) = stream.split();
             let mut line = String::new();
             if tokio::io::BufReader::new(read.take(LONGEST_QUESTION)).read_line(&mut line).await.is_err() {
                 return;
             }
-            let answer = tokio::task::spawn_blocking(move || answer(&line, &catalogue, &*clock)).await;
+            let answer = tokio::task::spawn_blocking(move || answer(&line, &desk)).await;
             let answer = answer.unwrap_or_else(|e| Answer::Refused(e.to_string()));
             let mut text = serde_json::to_vec(&answer).unwrap_or_default();
             text.push(b'\n');
@@ -135,11 +156,18 @@ pub async fn serve(listener: UnixListener, catalogue: Catalogue, clock: Arc<dyn 
     }
 }
 
-fn answer(line: &str, catalogue: &Catalogue, clock: &dyn Clock) -> Answer {
+fn answer(line: &str, desk: &Desk) -> Answer {
+    let catalogue = &desk.catalogue;
     let answer = match serde_json::from_str(line) {
-        Ok(Question::Timeline { camera, span }) => catalogue.timeline(&camera, span, clock.wall()).map(Answer::Timeline),
+        Ok(Question::Timeline { camera, span }) => catalogue.timeline(&camera, span, desk.clock.wall()).map(Answer::Timeline),
         Ok(Question::Cameras) => catalogue.cameras().map(Answer::Cameras),
         Ok(Question::Segments { camera, span }) => catalogue.segments_begun(&camera, span, PAGE).map(Answer::Segments),
+        Ok(Question::Retention(ask)) => {
+            return match &desk.retention {
+                Some(office) => office.answer(ask, desk.clock.wall()).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Retention),
+                None => Answer::Refused("this recorder has no retention at work".to_owned()),
+            };
+        }
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };
     answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))

@@ -32,9 +32,6 @@ use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
 use crate::viewer::{self, Shown};
 
-/// Space for this long is kept for the windows' cameras: 72 h.
-const WINDOWS_LAST_SECONDS: u64 = 72 * 3600;
-
 /// Why the recorder cannot start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -238,7 +235,7 @@ fn start_roots(
     });
     let how = RootsSettings {
         sync_every: Duration::from_secs(u64::from(hall.recording.sync_seconds)),
-        windows_last_seconds: WINDOWS_LAST_SECONDS,
+        windows_last_seconds: hall.retention.windows_last.as_secs(),
     };
     let plans = storage::camera_plans(hall, catalogue)?;
     Roots::start(roots, &plans, how, catalogue, news, desk)

@@ -18,8 +18,6 @@ use crate::time::{Clock, WallTime};
 const ROOTS: &str = "roots";
 /// A camera nothing is known of: 4 Mbit/s, in bytes per second.
 const USUAL_RATE: u64 = 500_000;
-/// Below this nothing new is begun on a root.
-const RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Rates are taken from at most this many of a camera's newest segments.
 const SEGMENTS_FOR_RATE: usize = 60;
 
@@ -104,7 +102,7 @@ pub fn claim(hall: &Hall, catalogue: &Catalogue, now: WallTime) -> Result<Vec<Ro
                 troubles.push(trouble);
             }
         }
-        roots.push(RootSettings { path: path.clone(), id, reserve_bytes: RESERVE_BYTES });
+        roots.push(RootSettings { path: path.clone(), id, reserve_bytes: storage.reserve_bytes() });
     }
     match troubles.len() == roots.len() {
         true => Err(troubles.into_iter().next().map_or_else(|| StartError::NoRoot, StartError::Root)),

@@ -1,9 +1,8 @@
 //! How the sections of hall.toml fit together: ids defined once, references that lead somewhere, and who may share what (R5).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use super::CameraKind;
+use super::{CameraKind, StorageRoot};
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Reader, show};
 use super::sections::{CameraDraft, Entry, PickupDraft, WindowDraft, ZoneDraft, legal_id};
@@ -15,7 +14,7 @@ pub(super) struct Drafts<'a> {
     pub(super) cameras: Vec<Entry<'a, CameraDraft>>,
     pub(super) pickups: Vec<Entry<'a, PickupDraft>>,
     pub(super) windows: Vec<Entry<'a, WindowDraft>>,
-    pub(super) storage: Vec<Entry<'a, Option<PathBuf>>>,
+    pub(super) storage: Vec<Entry<'a, Option<StorageRoot>>>,
 }
 
 fn ids<'e, T>(entries: &'e [Entry<'_, T>]) -> Vec<&'e str> {
@@ -239,11 +238,11 @@ fn addresses(reader: &mut Reader, cameras: &[Entry<'_, CameraDraft>]) {
     }
 }
 
-fn storage(reader: &mut Reader, roots: &[Entry<'_, Option<PathBuf>>]) {
+fn storage(reader: &mut Reader, roots: &[Entry<'_, Option<StorageRoot>>]) {
     for (n, root) in roots.iter().enumerate() {
-        let Some(path) = &root.draft else { continue };
+        let Some(StorageRoot { path, .. }) = &root.draft else { continue };
         for first in &roots[..n] {
-            let Some(other) = &first.draft else { continue };
+            let Some(StorageRoot { path: other, .. }) = &first.draft else { continue };
             let (zh, en) = if path == other {
                 ("是同一目录", "is the same folder as")
             } else if path.starts_with(other) {

@@ -7,6 +7,7 @@ use toml_edit::{Document, TableLike};
 use super::checks::{self, Drafts};
 use super::complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 use super::reader::{Lines, Reader, Section};
+use super::retention;
 use super::secret::{Machine, Surroundings};
 use super::sections::{self, Entry, Place, SECTIONS};
 use super::{
@@ -188,13 +189,15 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
         |name: &str| sections::single(reader, &root, name).unwrap_or(Section { table: &empty, path: name.to_owned(), line: 0 });
     let (recording, stamp, viewer) = (optional("recording"), optional("stamp"), optional("viewer"));
     let calendar = optional("calendar");
+    let retention = optional("retention");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
     let calendar = super::calendar::read(reader, &calendar, place);
     let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
+    let retention = retention::retention(reader, &retention);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir, calendar)?;
-    Some(Hall { hours, ..built })
+    Some(Hall { hours, retention, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -208,7 +211,7 @@ fn build(
     calendar: super::CalendarSettings,
 ) -> Option<Hall> {
     let storage: Vec<StorageRoot> =
-        drafts.storage.into_iter().map(|s| s.draft.map(|path| StorageRoot { path })).collect::<Option<_>>()?;
+        drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
     let catalogue = match recording.catalogue {
         Some(path) => path,
         None => storage.first()?.path.join(".jiancha"),
@@ -239,6 +242,7 @@ fn build(
         viewer: ViewerSettings { listen },
         calendar,
         hours: None,
+        retention: retention::RetentionSettings::default(),
         base_dir: base_dir.to_path_buf(),
     })
 }

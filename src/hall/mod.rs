@@ -9,6 +9,7 @@ mod hours;
 mod load;
 mod place;
 mod reader;
+mod retention;
 mod secret;
 mod sections;
 mod suggest;
@@ -22,6 +23,7 @@ pub use calendar::CalendarSettings;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_without_secrets, parse, parse_with};
+pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
@@ -103,6 +105,8 @@ pub struct Hall {
     pub calendar: CalendarSettings,
     /// When the hall is open; `None` where it says nothing: recording is expected around the clock.
     pub hours: Option<OpeningHours>,
+    /// How long footage stays.
+    pub retention: RetentionSettings,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -258,6 +262,18 @@ impl fmt::Display for Secret {
 pub struct StorageRoot {
     /// Absolute path.
     pub path: PathBuf,
+    /// Free space in MiB below which nothing new is begun here; 1024 by default.
+    pub reserve_mb: u32,
+}
+
+impl StorageRoot {
+    /// Free space below which nothing new is begun here, when the file does not say.
+    pub const RESERVE_MB: u32 = 1024;
+
+    /// Free space in bytes below which nothing new is begun here.
+    pub fn reserve_bytes(&self) -> u64 {
+        u64::from(self.reserve_mb) << 20
+    }
 }
 
 /// `[recording]`: how recording is cut and synced.

@@ -9,10 +9,10 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, hours, place};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 11] = [
+pub(super) const SECTIONS: [(&str, bool); 12] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -24,6 +24,7 @@ pub(super) const SECTIONS: [(&str, bool); 11] = [
     ("viewer", false),
     ("calendar", false),
     ("hours", false),
+    ("retention", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -277,10 +278,12 @@ pub(super) fn window<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a,
     Entry { section, id, draft }
 }
 
-pub(super) fn storage<'a>(reader: &mut Reader, section: Section<'a>, base_dir: &Path) -> Entry<'a, Option<PathBuf>> {
-    reader.refuse_unknown(&section, &["path"]);
+pub(super) fn storage<'a>(reader: &mut Reader, section: Section<'a>, base_dir: &Path) -> Entry<'a, Option<StorageRoot>> {
+    reader.refuse_unknown(&section, &["path", "reserve_mb"]);
     let path = reader.text(&section, "path", Need::Required, "\"/srv/jiancha/a\"");
-    Entry { section, id: None, draft: path.map(|path| place::resolve(base_dir, &path)) }
+    let reserve_mb = reader.number(&section, "reserve_mb", StorageRoot::RESERVE_MB, 1..=1_000_000, Words::same("MiB"));
+    let draft = path.map(|path| StorageRoot { path: place::resolve(base_dir, &path), reserve_mb });
+    Entry { section, id: None, draft }
 }
 
 pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &Path) -> RecordingDraft {

@@ -2,3 +2,28 @@
 //!
 //! A day's footage may go when 30 later working days are complete, its copy is proven where a backup is configured, and no hold
 //! lies on it. Plans are pure and can be shown without being carried out.
+//!
+//! [`plan`] decides, [`clock`] says how far the clock is believed, [`hold`] keeps what must stay, [`sweep`] carries a plan out with
+//! the [`journal`], [`office`] gathers the facts and answers commands. `design.md` beside this file tells the rules and why.
+
+pub mod clock;
+mod folder;
+pub mod hold;
+pub mod journal;
+pub mod office;
+pub mod plan;
+pub mod reason;
+pub mod sweep;
+
+use std::path::Path;
+
+pub use hold::{Hold, HoldId, Holds, Wish};
+pub use office::{Ask, Office, OfficeError, Told};
+pub use plan::{NoBackup, Proof, ProofState};
+pub use reason::{Decision, Reason};
+pub use sweep::{SweepReport, Sweeper};
+
+/// Whether a storage root is there: a folder that holds something. The mount point of a disk that is not mounted is an empty one.
+pub fn root_is_there(root: &Path) -> bool {
+    std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
+}
