@@ -16,8 +16,6 @@ use crate::time::{Clock, WallTime};
 
 /// Table of known roots: path to identity.
 const ROOTS: &str = "roots";
-/// A camera nothing is known of: 4 Mbit/s, in bytes per second.
-const USUAL_RATE: u64 = 500_000;
 /// Rates are taken from at most this many of a camera's newest segments.
 const SEGMENTS_FOR_RATE: usize = 60;
 
@@ -141,7 +139,7 @@ pub fn camera_plans(hall: &Hall, catalogue: &Catalogue) -> Result<Vec<CameraPlan
     let plan = |camera: &crate::hall::Camera| {
         Ok(CameraPlan {
             window: hall.windows_of(&camera.id).next().is_some() || is_heard(hall, &camera.id),
-            rate: recent_rate(catalogue, &camera.id)?.unwrap_or(USUAL_RATE),
+            rate: recent_rate(catalogue, &camera.id)?,
             id: camera.id.clone(),
         })
     };

@@ -25,6 +25,8 @@ const SLOW_AFTER: Duration = Duration::from_secs(8);
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// A root that said it is full though there is room (quota, inodes) is left alone this long.
 const FULL_REST: Duration = Duration::from_secs(60);
+/// Expected of a camera nothing is known of: 4 Mbit/s, in bytes per second.
+const USUAL_RATE: u64 = 500_000;
 /// Rates are averaged over about this many seconds.
 const RATE_SECONDS: f64 = 60.0;
 
@@ -46,8 +48,8 @@ pub struct CameraPlan {
     pub id: CameraId,
     /// It looks at a service window.
     pub window: bool,
-    /// Bytes per second to expect of it.
-    pub rate: u64,
+    /// Bytes per second its newest recordings had; `None` when there are none.
+    pub rate: Option<u64>,
 }
 
 /// How a root is.
@@ -135,6 +137,8 @@ struct State {
 struct Rate {
     window: bool,
     rate: f64,
+    /// Seconds over which it was measured, at most [`RATE_SECONDS`]; 0 while it is only expected.
+    seen: f64,
     written: u64,
     counted: u64,
 }
@@ -187,8 +191,10 @@ impl Roots {
         let origin = Instant::now();
         let health = roots.iter().map(|root| first_look(root)).collect::<Vec<_>>();
         let plans = cameras.iter().map(|c| {
+            let known = c.rate.is_some();
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
-            let rate = Rate { window: c.window, rate: c.rate as f64, written: 0, counted: 0 };
+            let rate = c.rate.unwrap_or(USUAL_RATE) as f64;
+            let rate = Rate { window: c.window, rate, seen: if known { RATE_SECONDS } else { 0.0 }, written: 0, counted: 0 };
             (c.id.clone(), rate)
         });
         let state = Arc::new(Mutex::new(State {
@@ -537,7 +543,6 @@ impl Inner {
     /// Takes the cameras' rates from what they wrote since the last count.
     fn count(&self, over: Duration) {
         let seconds = over.as_secs_f64().max(0.1);
-        let weight = (seconds / RATE_SECONDS).min(1.0);
         for rate in lock(&self.state).plans.values_mut() {
             let bytes = rate.written - rate.counted;
             rate.counted = rate.written;
@@ -545,7 +550,8 @@ impl Inner {
             let now = bytes as f64 / seconds;
             // A camera that is away keeps its rate: it will want its space when it comes back.
             if bytes > 0 {
-                rate.rate += (now - rate.rate) * weight;
+                rate.seen = (rate.seen + seconds).min(RATE_SECONDS);
+                rate.rate += (now - rate.rate) * (seconds / rate.seen).min(1.0);
             }
         }
     }
@@ -554,7 +560,8 @@ impl Inner {
         let told = {
             let mut state = lock(&self.state);
             let free = state.facts(&self.settings).iter().filter(|f| f.usable).map(|f| f.free_bytes).sum();
-            let windows = state.plans.values().filter(|p| p.window).map(Rate::bytes_per_second).sum();
+            // What is only expected stops nobody: it is measured within seconds.
+            let windows = state.plans.values().filter(|p| p.window && p.seen > 0.0).map(Rate::bytes_per_second).sum();
             let may = placement::others_may_record(free, windows, self.windows_last_seconds, state.others);
             let told = (may != state.others).then_some(may);
             state.others = may;

@@ -56,6 +56,11 @@ pub fn tmpfs(at: &Path, megabytes: u32) {
     run(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(at));
 }
 
+/// Makes a file system of [`tmpfs`] larger.
+pub fn resize(at: &Path, megabytes: u32) {
+    run(Command::new("mount").args(["-o", &format!("remount,size={megabytes}m")]).arg(at));
+}
+
 /// Takes a mount away although files are open on it, as a pulled cable does.
 pub fn unmount(at: &Path) {
     run(Command::new("umount").arg("--lazy").arg(at));
