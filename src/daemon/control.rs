@@ -15,6 +15,7 @@ use tokio::net::UnixListener;
 use crate::catalogue::timeline::Timeline;
 use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
+use crate::retention::capacity::measured;
 use crate::time::{Clock, Span};
 
 /// Longest question.
@@ -43,6 +44,8 @@ pub enum Question {
         /// Over which span.
         span: Span,
     },
+    /// What the cameras wrote on their newest days.
+    Rates(measured::Ask),
 }
 
 /// What is answered.
@@ -55,6 +58,8 @@ pub enum Answer {
     Cameras(Vec<CameraId>),
     /// To [`Question::Segments`].
     Segments(Vec<SegmentRow>),
+    /// To [`Question::Rates`].
+    Rates(Vec<measured::CameraMeasured>),
     /// The question could not be answered.
     Refused(String),
 }
@@ -140,6 +145,7 @@ fn answer(line: &str, catalogue: &Catalogue, clock: &dyn Clock) -> Answer {
         Ok(Question::Timeline { camera, span }) => catalogue.timeline(&camera, span, clock.wall()).map(Answer::Timeline),
         Ok(Question::Cameras) => catalogue.cameras().map(Answer::Cameras),
         Ok(Question::Segments { camera, span }) => catalogue.segments_begun(&camera, span, PAGE).map(Answer::Segments),
+        Ok(Question::Rates(asked)) => measured::measure(catalogue, asked).map(Answer::Rates),
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };
     answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))
