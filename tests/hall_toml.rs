@@ -459,3 +459,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn opening_hours_and_the_calendar_folder_are_read() {
+    let (hall, warnings) = read(SMALLEST).expect("good");
+    assert_eq!((hall.hours.is_none(), warnings.len()), (true, 0));
+    assert_eq!((hall.calendar.overrides.as_path(), hall.calendar.named), (Path::new("/etc/jiancha/calendar"), false));
+    let text = with_line(8, "type = \"综合受理区\"\nhours = { working_days = [\"8:00-24:00\"] }").to_owned()
+        + "[hours]\nworking_days = [\"08:30-12:00\", \"13:30-17:00\"]\nother_days = []\n";
+    let (hall, _) = read(&text).expect("good");
+    let shown = |parts: &[jiancha::hall::DayPart]| parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let hours = hall.hours.expect("hours");
+    assert_eq!((shown(&hours.working_days), shown(&hours.other_days)), ("08:30-12:00 13:30-17:00".into(), String::new()));
+    let zone = hall.zones[0].hours.as_ref().expect("hours of its own");
+    assert_eq!((shown(&zone.working_days), zone.other_days.len()), ("08:00-24:00".to_owned(), 0));
+}
+
+#[test]
+fn wrong_hours_and_a_calendar_folder_that_is_not_there_are_told_with_their_lines() {
+    let refused = |lines: &str| {
+        let text = format!("{SMALLEST}{lines}");
+        let complaints = read(&text).expect_err("refused");
+        told(&complaints.list).into_iter().map(|(line, key, kind)| (line - 37, key.to_owned(), kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("[hours]\nworking_days = [\"08:30\"]\n"), [(2, "hours.working_days".into(), BadValue)]);
+    assert_eq!(refused("[hours]\nworking_days = \"08:30-17:00\"\n"), [(2, "hours.working_days".into(), WrongType)]);
+    assert_eq!(
+        refused("[hours]\nworking_days = [\"13:30-17:00\", \"08:30-12:00\"]\n"),
+        [(2, "hours.working_days".into(), BadValue)]
+    );
+    assert_eq!(refused("[hours]\nother_days = []\n"), [(1, "hours.working_days".into(), MissingKey)]);
+    assert_eq!(refused("[hours]\nworking_days = []\nweekends = []\n"), [(3, "hours.weekends".into(), UnknownKey)]);
+    let all_day = with_line(8, "type = \"综合受理区\"\nall_day = true\nhours = { working_days = [] }");
+    assert_eq!(told(&read(&all_day).expect_err("refused").list), [(10, "zone[Z1].hours", BadValue)]);
+    let (_, warnings) = read(&format!("{SMALLEST}[calendar]\noverrides = \"nowhere\"\n")).expect("accepted");
+    assert_eq!(told(&warnings), [(39, "calendar.overrides", BadValue)]);
+}

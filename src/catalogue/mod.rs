@@ -9,6 +9,7 @@ mod ledger;
 pub mod rebuild;
 mod records;
 mod segments;
+pub mod share;
 pub mod store;
 pub mod timeline;
 
@@ -169,9 +170,15 @@ impl Catalogue {
     pub fn timeline(&self, camera: &CameraId, span: Span, now: WallTime) -> Result<timeline::Timeline, StoreError> {
         let segments = self.segments(camera, span)?;
         // The cause of a gap that reaches back before the span was noted when the gap began.
-        let since =
-            Span::new(self.newest_end_before(camera, span.from)?.unwrap_or(span.from).plus_micros(-10_000_000), span.to);
+        let newest = self.newest_end_before(camera, span.from)?;
+        let since = Span::new(newest.unwrap_or(span.from).plus_micros(-10_000_000), span.to);
         let mut ledger = self.ledger(camera, since)?;
+        if newest.is_none() {
+            // A camera that never gave a picture: what was noted of it last still stands, and makes all of the span a gap.
+            let (prefix, end) = (keys::camera_prefix(camera), keys::camera_time(camera, since.from));
+            let noted: Option<LedgerRow> = self.ledger.last_json_before(&prefix, &end)?;
+            ledger.splice(0..0, noted);
+        }
         ledger.retain(|row| row.event.is_about_recording());
         let removed = self.removed(camera, span)?;
         Ok(timeline::timeline(camera, span, now, &segments, &ledger).without_removed(span, removed))
@@ -260,5 +267,30 @@ impl Catalogue {
     /// [`StoreError`] when the disk refuses.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.store.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_never_gave_a_picture_is_missing_on_every_later_day() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let catalogue = Catalogue::open(Arc::new(store)).expect("a catalogue");
+        let at = |second: i64| WallTime::from_micros(second * 1_000_000);
+        let camera = CameraId::new("C1");
+        let stopped = LedgerEvent::Stopped { cause: GapCause::CameraUnreachable };
+        let row = LedgerRow { camera: camera.clone(), at: at(1000), event: stopped, detail: String::new() };
+        catalogue.note(&row).expect("noted");
+        let gaps =
+            |from: i64, to: i64| catalogue.timeline(&camera, Span::new(at(from), at(to)), at(500_000)).expect("told").gaps;
+        let later = gaps(100_000, 200_000);
+        assert_eq!(later.len(), 1);
+        assert_eq!((later[0].from, later[0].to, later[0].cause), (at(100_000), at(200_000), GapCause::CameraUnreachable));
+        // Before it was first asked for, nothing is missing.
+        assert_eq!(gaps(0, 900), []);
+        assert_eq!(gaps(0, 2000)[0].from, at(1000));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes are the same everywhere: 0 good, 1 findings, 2 could not do it.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use crate::hall::Hall;
 pub mod calendar;
 pub mod doctor;
 pub mod hold;
+pub mod plan;
 pub mod rebuild;
 pub mod replay;
 pub mod retention;
@@ -73,6 +75,8 @@ enum Command {
     Retention(retention::RetentionArgs),
     /// Footage that must not be deleted: place, list and release holds.
     Hold(hold::HoldArgs),
+    /// Size the disks: what the working days to be kept need in terabytes, and whether the disks present hold it.
+    Plan(plan::PlanArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Calendar(args) => calendar::run(&args).into(),
         Command::Retention(args) => retention::run(&args).into(),
         Command::Hold(args) => hold::run(&args).into(),
+        Command::Plan(args) => plan::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }
@@ -141,10 +146,15 @@ pub fn complain(reason: &str) -> Outcome {
 }
 
 /// Prints a command's answer as JSON.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => print_text(&(text + "\n")),
         Err(e) => eprintln!("jiancha: {e}"),
     }
+}
+
+/// Prints a command's answer. A reader that has gone away (`| head`) is no error.
+pub fn print_text(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -16,6 +16,7 @@ use crate::catalogue::timeline::Timeline;
 use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
 use crate::retention;
+use crate::retention::capacity::measured;
 use crate::time::{Clock, Span};
 
 /// Longest question.
@@ -46,6 +47,8 @@ pub enum Question {
     },
     /// Plans and holds.
     Retention(retention::Ask),
+    /// What the cameras wrote on their newest days.
+    Rates(measured::Ask),
 }
 
 /// What is answered.
@@ -60,6 +63,8 @@ pub enum Answer {
     Segments(Vec<SegmentRow>),
     /// To [`Question::Retention`].
     Retention(retention::Told),
+    /// To [`Question::Rates`].
+    Rates(Vec<measured::CameraMeasured>),
     /// The question could not be answered.
     Refused(String),
 }
@@ -168,7 +173,31 @@ fn answer(line: &str, desk: &Desk) -> Answer {
                 None => Answer::Refused("this recorder has no retention at work".to_owned()),
             };
         }
+        Ok(Question::Rates(asked)) => measured::measure(catalogue, asked).map(Answer::Rates),
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };
     answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Store;
+    use crate::time::{SteppedClock, WallTime};
+
+    #[test]
+    fn rates_are_asked_for_and_told_over_the_socket() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let catalogue = Catalogue::open(Arc::new(Store::open(folder.path()).expect("a store"))).expect("a catalogue");
+        let from: WallTime = "2026-11-20T09:00:00+08:00".parse().expect("a time");
+        let row = serde_json::json!({
+            "camera": "C1", "from": from, "to": from.plus_micros(3_600_000_000), "run": "r", "number": 0, "root": "/r", "path": "p",
+            "bytes": 900_000_000, "stamped": true, "codecs": "avc1.640028", "width": 1920, "height": 1080, "digest": null,
+        });
+        catalogue.put_segment(&serde_json::from_value(row).expect("a row")).expect("put");
+        let line = serde_json::to_string(&Question::Rates(measured::Ask { days: 3 })).expect("a line");
+        let answered = serde_json::to_string(&answer(&line, &catalogue, &SteppedClock::new(from))).expect("a line");
+        let Answer::Rates(told) = serde_json::from_str(&answered).expect("an answer") else { panic!("{answered}") };
+        assert_eq!((told.len(), told[0].bytes_per_second()), (1, Some(250_000)));
+    }
 }

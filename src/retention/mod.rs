@@ -6,6 +6,7 @@
 //! [`plan`] decides, [`clock`] says how far the clock is believed, [`hold`] keeps what must stay, [`sweep`] carries a plan out with
 //! the [`journal`], [`office`] gathers the facts and answers commands. `design.md` beside this file tells the rules and why.
 
+pub mod capacity;
 pub mod clock;
 mod folder;
 pub mod hold;
