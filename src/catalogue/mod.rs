@@ -70,12 +70,7 @@ impl Catalogue {
     /// # Errors
     /// [`StoreError`] when a table cannot be opened.
     pub fn open(store: Arc<Store>) -> Result<Self, StoreError> {
-        Ok(Self {
-            segments: store.table(SEGMENTS)?,
-            ledger: store.table(LEDGER)?,
-            removed: store.table(REMOVED)?,
-            store,
-        })
+        Ok(Self { segments: store.table(SEGMENTS)?, ledger: store.table(LEDGER)?, removed: store.table(REMOVED)?, store })
     }
 
     /// The store beneath, for tables that are not recording facts (users, sessions, audit).
@@ -172,7 +167,7 @@ impl Catalogue {
             Span::new(self.newest_end_before(camera, span.from)?.unwrap_or(span.from).plus_micros(-10_000_000), span.to);
         let ledger = self.ledger(camera, since)?;
         let removed = self.removed(camera, span)?;
-        Ok(timeline::timeline(camera, span, now, &segments, &ledger).without_removed(span, removed))
+        Ok(timeline::timeline_with_removed(camera, span, now, &segments, &removed, &ledger))
     }
 
     /// The end of the last segment that began before `t`, removed since or not.
@@ -237,14 +232,15 @@ impl Catalogue {
         Ok(())
     }
 
-    /// What retention removed of `camera` and that shares an instant with `span`, oldest first.
+    /// What retention removed of `camera` and that shares an instant with `span`, oldest first; what touches is one.
     ///
     /// # Errors
     /// [`StoreError`] when the table cannot be read.
     pub fn removed(&self, camera: &CameraId, span: Span) -> Result<Vec<Span>, StoreError> {
         let start = keys::camera_time(camera, span.from.plus_micros(-REMOVED_REACH_MICROS));
         let rows = self.removed.range_json::<Span>(&start, &keys::camera_time(camera, span.to))?;
-        Ok(rows.into_iter().filter(|r| r.intersect(span).is_some()).collect())
+        let inside = rows.into_iter().filter(|r| r.intersect(span).is_some()).collect();
+        Ok(Span::join(inside, timeline::SHORTEST_GAP_MICROS))
     }
 
     /// Puts a row that cannot be read.

@@ -41,12 +41,14 @@ enum RetentionCommand {
 
 /// Arguments of `jiancha retention plan`.
 #[derive(clap::Args)]
-#[command(after_help = "A day's footage may go when 30 later working days are complete (R7), its copy is proven where a backup is \
+#[command(
+    after_help = "A day's footage may go when 30 later working days are complete (R7), its copy is proven where a backup is \
 configured, and no hold lies on it. Then it goes when its disk needs space, or as hall.toml [retention] says.\n\
 The recorder may run meanwhile. Exit code 0: told; 2: it could not be done.\n\
 Examples:\n  jiancha retention plan\n  jiancha retention plan --camera C3 --all\n  \
 jiancha retention plan --json | jq '.days[] | select(.decision == \"go\")'\n  \
-jiancha retention plan --at 2026-12-24T00:00:00+08:00")]
+jiancha retention plan --at 2026-12-24T00:00:00+08:00"
+)]
 pub struct PlanArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -69,8 +71,10 @@ pub struct PlanArgs {
 
 /// Arguments of `jiancha retention sweep`.
 #[derive(clap::Args)]
-#[command(after_help = "Stop the recorder first; while it runs it sweeps by itself. What is removed is noted in removed.json beside \
-the day, and in the journal.\nExit code 0: done; 1: some day could not be removed; 2: it could not be done.")]
+#[command(
+    after_help = "Stop the recorder first; while it runs it sweeps by itself. What is removed is noted in removed.json beside \
+the day, and in the journal.\nExit code 0: done; 1: some day could not be removed; 2: it could not be done."
+)]
 pub struct SweepArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -189,8 +193,7 @@ impl Sums {
     }
 
     fn floor(&mut self, day: &DayPlan) {
-        let (days, _, last, _) =
-            self.floors.entry(day.camera.clone()).or_insert((0, day.date, day.date, day.may_go_from));
+        let (days, _, last, _) = self.floors.entry(day.camera.clone()).or_insert((0, day.date, day.date, day.may_go_from));
         *days += 1;
         *last = day.date;
     }

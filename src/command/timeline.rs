@@ -49,7 +49,12 @@ pub fn run(args: &TimelineArgs) -> Outcome {
     match read(&hall, args) {
         Ok(timeline) => {
             if args.json {
-                print_json(&Printed { window: args.window.as_deref(), spans: &timeline.spans, gaps: &timeline.gaps, removed: &timeline.removed });
+                print_json(&Printed {
+                    window: args.window.as_deref(),
+                    spans: &timeline.spans,
+                    gaps: &timeline.gaps,
+                    removed: &timeline.removed,
+                });
             } else {
                 print_table(&timeline);
             }

@@ -209,8 +209,7 @@ fn build(
     listen: std::net::SocketAddr,
     base_dir: &Path,
 ) -> Option<Hall> {
-    let storage: Vec<StorageRoot> =
-        drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
+    let storage: Vec<StorageRoot> = drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
     let catalogue = match recording.catalogue {
         Some(path) => path,
         None => storage.first()?.path.join(".jiancha"),

@@ -166,7 +166,14 @@ impl Facts {
     }
 
     /// Why a day whose floor is over stays all the same on `root`, by its rows; `None` when nothing speaks against it.
-    fn trouble(&self, camera: &CameraId, date: NaiveDate, root: &str, rows: &[&SegmentRow], proof: &dyn Proof) -> Option<Reason> {
+    fn trouble(
+        &self,
+        camera: &CameraId,
+        date: NaiveDate,
+        root: &str,
+        rows: &[&SegmentRow],
+        proof: &dyn Proof,
+    ) -> Option<Reason> {
         if self.space_of(root).is_none() {
             return Some(Reason::RootAbsent);
         }
@@ -318,7 +325,8 @@ impl Planner {
                     None => self.need(facts, root, *until, bytes),
                 },
             };
-            let files = if self.detail == Detail::Files { files(facts, &reason, camera, date, rows, proof) } else { Vec::new() };
+            let files =
+                if self.detail == Detail::Files { files(facts, &reason, camera, date, rows, proof) } else { Vec::new() };
             plans.push(plan(Some((*root).to_owned()), reason, Some(rows.len()), Some(bytes), files));
         }
         if plans.is_empty() {

@@ -210,14 +210,7 @@ impl Sweeper {
     }
 
     /// Removes one camera-day from one root; false when a test cut it.
-    fn take_away(
-        &self,
-        facts: &Facts,
-        removal: &Removal,
-        resumed: bool,
-        most_files: u64,
-        report: &mut SweepReport,
-    ) -> bool {
+    fn take_away(&self, facts: &Facts, removal: &Removal, resumed: bool, most_files: u64, report: &mut SweepReport) -> bool {
         let mut swept = Swept {
             camera: removal.camera.clone(),
             date: removal.date,
@@ -358,7 +351,8 @@ impl Sweeper {
         // What the rows still tell did not go.
         let left = self.rows(removal)?;
         let figures = Figures::of(removal, &left);
-        let (files, bytes) = (removal.files.saturating_sub(left.len() as u64), removal.bytes.saturating_sub(figures.left_bytes));
+        let (files, bytes) =
+            (removal.files.saturating_sub(left.len() as u64), removal.bytes.saturating_sub(figures.left_bytes));
         if stopped.is_some() {
             self.note(removal, facts, &Figures { files, bytes, ..figures }, stopped.as_deref())?;
         }
