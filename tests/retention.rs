@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
 use jiancha::calendar::Calendar;
-use jiancha::catalogue::{Catalogue, SegmentRow, Store};
+use jiancha::catalogue::{Catalogue, SegmentRow, Store, StoreError};
 use jiancha::daemon::control::{self, Desk};
 use jiancha::hall::CameraId;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
@@ -72,8 +72,15 @@ impl Site {
         self.root().join(".jiancha")
     }
 
+    /// The store's own thread may hold on to it for a moment after it was dropped.
     fn catalogue(&self) -> Catalogue {
-        Catalogue::open(Arc::new(Store::open(&self.folder()).unwrap())).unwrap()
+        for _ in 0..100 {
+            match Store::open(&self.folder()) {
+                Err(StoreError::InUse { .. }) => std::thread::sleep(Duration::from_millis(50)),
+                store => return Catalogue::open(Arc::new(store.unwrap())).unwrap(),
+            }
+        }
+        panic!("{} is still open", self.folder().display());
     }
 
     fn rows(&self, date: &str) -> Vec<SegmentRow> {
@@ -82,8 +89,7 @@ impl Site {
 
     fn text(&self, command: &[&str]) -> (i32, String) {
         let config = self.dir.path().join("hall.toml");
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_jiancha")).args(command).arg("--config").arg(config).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_jiancha")).args(command).arg("--config").arg(config).output().unwrap();
         let told = if output.stdout.is_empty() { output.stderr } else { output.stdout };
         (output.status.code().unwrap(), String::from_utf8(told).unwrap())
     }
@@ -169,7 +175,8 @@ fn the_plan_tells_every_camera_day_and_every_file_with_its_reason() {
     let go = |name: &'static str| (Value::from(name), Value::from("go"), Value::from("due"));
     let expected = [go("C1/2026-09-21/09/090000.mp4"), go("C1/2026-09-21/09/090100.mp4")];
     assert_eq!(files.into_iter().map(|(a, b, c)| (a.clone(), b.clone(), c.clone())).collect::<Vec<_>>(), expected);
-    let bytes: u64 = plan["days"].as_array().unwrap().iter().filter(|d| d["decision"] == "go").map(|d| d["bytes"].as_u64().unwrap()).sum();
+    let bytes: u64 =
+        plan["days"].as_array().unwrap().iter().filter(|d| d["decision"] == "go").map(|d| d["bytes"].as_u64().unwrap()).sum();
     assert_eq!((plan["go_bytes"].as_u64(), plan["roots"][0]["go_days"].as_u64()), (Some(bytes), Some(2)));
 
     let (code, table) = site.text(&["retention", "plan", "--at", "2026-09-30T00:00:00+08:00"]);
@@ -221,7 +228,8 @@ fn beside_a_running_recorder_its_plan_and_its_holds_are_told_page_by_page() {
     // A thousand more days of a camera that is gone: more than one page.
     let old = NaiveDate::from_ymd_opt(2022, 1, 1).unwrap();
     for date in old.iter_days().take(1000) {
-        let mut row = catalogue.day(&CameraId::new("C1"), NaiveDate::from_ymd_opt(2026, 9, 21).unwrap()).unwrap().rows.remove(0);
+        let mut row =
+            catalogue.day(&CameraId::new("C1"), NaiveDate::from_ymd_opt(2026, 9, 21).unwrap()).unwrap().rows.remove(0);
         (row.camera, row.from) = (CameraId::new("C0"), WallTime::from_beijing(date, 9, 0, 0).unwrap());
         (row.to, row.path) = (row.from.plus_micros(1_000_000), format!("C0/{date}/09/090000.mp4"));
         catalogue.put_segment(&row).unwrap();
