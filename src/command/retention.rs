@@ -18,7 +18,7 @@ use crate::hall::{CameraId, Hall, Words};
 use crate::retention::office::{NextPage, PlanAsk, PlanPage};
 use crate::retention::plan::{DayPlan, Detail, RootSpace};
 use crate::retention::sweep::UnsignedNotes;
-use crate::retention::{Ask, Decision, NoBackup, Office, Reason, SweepReport, Sweeper, Told};
+use crate::retention::{Ask, Decision, NoBackup, Office, Proof, Reason, SweepReport, Sweeper, Told};
 use crate::time::{Clock as _, SystemClock, WallTime};
 
 /// Files removed between two looks at the progress bar.
@@ -141,7 +141,17 @@ fn own_office(hall: &Hall) -> Result<Office, String> {
     let store = Store::open(&hall.recording.catalogue).map_err(|e| e.to_string())?;
     let catalogue = Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?;
     let calendar = Calendar::published().map_err(|e| e.to_string())?;
-    Office::open(hall, catalogue, calendar, Arc::new(NoBackup)).map_err(|e| e.to_string())
+    Office::open(hall, catalogue, calendar, proof()).map_err(|e| e.to_string())
+}
+
+/// Who proves copies while no recorder runs. There is no backup to be configured yet.
+fn proof() -> Arc<dyn Proof> {
+    Arc::new(NoBackup)
+}
+
+/// Who writes the notes beside removed days while no recorder runs.
+fn notes() -> Arc<dyn NoteWriter> {
+    Arc::new(UnsignedNotes)
 }
 
 #[derive(Serialize)]
@@ -395,8 +405,7 @@ fn sweep(args: &SweepArgs) -> Result<Outcome, String> {
 }
 
 fn sweep_all(office: Office) -> Result<SweepReport, String> {
-    let notes: Arc<dyn NoteWriter> = Arc::new(UnsignedNotes);
-    let sweeper = Sweeper::new(Arc::new(office), notes);
+    let sweeper = Sweeper::new(Arc::new(office), notes());
     let clock = SystemClock::new();
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{spinner} 删除 sweep {pos} 个文件 files  {msg}") {

@@ -20,7 +20,7 @@ use crate::time::{Span, WallTime};
 /// Most camera-days in one page of a plan.
 const PAGE_DAYS: usize = 500;
 /// Most files in one page of a plan, one camera-day aside.
-const PAGE_FILES: usize = 2000;
+const PAGE_FILES: usize = 10_000;
 
 /// Last date a clock is taken at its word: later ones cannot be reckoned with.
 const LAST_NOW: WallTime = WallTime::from_micros(253_370_764_800_000_000);

@@ -15,6 +15,7 @@ use super::clock::ClockWatch;
 use super::folder::{DayFolder, Gone};
 use super::hold::Kept;
 use super::journal::{Removal, RemovalEnd};
+use super::note::{REMOVED_NOTE, RemovedNote};
 use super::office::{Office, OfficeError};
 use super::plan::{Detail, Facts, Planner, in_place};
 use super::reason::Decision;
@@ -23,42 +24,8 @@ use crate::evidence::NoteWriter;
 use crate::hall::CameraId;
 use crate::time::{Span, WallTime};
 
-/// Name of the note beside a day that was removed.
-pub const REMOVED_NOTE: &str = "removed.json";
-
 /// Segments this close are one removed span.
 const SPAN_SLACK_MICROS: i64 = 500_000;
-
-/// The note beside a day that was removed (到期删除说明).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemovedNote {
-    /// Whose recording.
-    pub camera: CameraId,
-    /// The Beijing date on which the segments began.
-    pub date: NaiveDate,
-    /// When it was removed.
-    pub at: WallTime,
-    /// The rule that let it go, as a word.
-    pub rule: String,
-    /// The rule in Chinese.
-    pub zh: String,
-    /// The rule in English.
-    pub en: String,
-    /// Later working days that had to be complete.
-    pub working_days: u16,
-    /// Files removed.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// What they covered.
-    pub spans: Vec<Span>,
-    /// Why the rest of the day stayed, where some did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<String>,
-    /// Notes of earlier removals of the same day, whose footage came back from a backup meanwhile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<serde_json::Value>,
-}
 
 /// A camera-day that a sweep did something about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

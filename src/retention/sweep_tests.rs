@@ -455,3 +455,43 @@ fn the_timeline_tells_removed_time_from_missing_time() {
     let told = site.office.catalogue().timeline(&c1(), next, at(NOW)).expect("a timeline");
     assert_eq!(told.gaps.iter().map(|g| (g.from, g.cause)).collect::<Vec<_>>(), [(next.from, GapCause::Operator)]);
 }
+
+/// A figure, not a claim: how long a plan over many rows takes. Run it with `--run-ignored all --nocapture`.
+#[test]
+#[ignore = "writes a million rows; prints figures"]
+fn a_plan_over_a_million_rows() {
+    let site = Site::new();
+    let catalogue = site.office.catalogue();
+    let template = catalogue.day(&c1(), day(DATE)).expect("rows").rows.remove(0);
+    let began = std::time::Instant::now();
+    for camera in 0..16 {
+        let camera = CameraId::new(format!("D{camera:02}"));
+        for date in day("2026-09-28").iter_days().take(43) {
+            let start = crate::calendar::midnight(date);
+            for minute in 0..1440 {
+                let from = start.plus_micros(minute * 60_000_000);
+                let path = crate::segment::name::relative(&camera, from, 0).to_string_lossy().into_owned();
+                let row = SegmentRow { camera: camera.clone(), from, to: from.plus_micros(60_000_000), path, ..template.clone() };
+                catalogue.put_segment(&row).expect("put");
+            }
+        }
+    }
+    println!("{} rows written in {:?}", 16 * 43 * 1440, began.elapsed());
+    for detail in [Detail::Decisions, Detail::Sizes, Detail::Files] {
+        let began = std::time::Instant::now();
+        let (mut next, mut days, mut files) = (None, 0, 0);
+        loop {
+            let ask = crate::retention::office::PlanAsk { detail, next, ..Default::default() };
+            let Ok(crate::retention::Told::Plan(page)) = site.office.answer(crate::retention::Ask::Plan(ask), at(NOW)) else {
+                panic!("no plan")
+            };
+            days += page.days.len();
+            files += page.days.iter().map(|d| d.files.len()).sum::<usize>();
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        println!("{detail:?}: {days} camera-days, {files} files in {:?}", began.elapsed());
+    }
+}
