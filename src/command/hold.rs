@@ -136,7 +136,6 @@ fn add(args: &AddArgs) -> Result<Outcome, String> {
     let hall = hall(&args.config)?;
     let (cameras, window) = cameras(&hall, args)?;
     let wish = Wish { cameras, window, from: args.from, to: args.to, person: args.person.clone(), reason: args.reason.clone() };
-    // A hold may be placed before anything is recorded.
     tell_noted(&Desk::of(&hall, true)?.ask(Ask::Hold(wish))?, args.json)
 }
 

@@ -105,13 +105,15 @@ pub(super) enum Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// The recorder's when one runs, else our own on the hall's catalogue; `make` when there is none yet.
+    /// The recorder's when one runs, else our own on the hall's catalogue. With `make` one that was lost is made anew where there
+    /// are recordings; never on an empty folder, which may be the mount point of a disk that is not there.
     pub(super) fn of(hall: &'a Hall, make: bool) -> Result<Self, String> {
         let folder = &hall.recording.catalogue;
         if ask(folder, &Question::Cameras)?.is_some() {
             return Ok(Self::Recorder(hall));
         }
-        if !make && !folder.exists() {
+        let recordings = || hall.storage.iter().any(|root| crate::retention::root_is_there(&root.path));
+        if !folder.exists() && !(make && recordings()) {
             return Err(format!("no catalogue at {}: the recorder has not run with this hall.toml yet", folder.display()));
         }
         Ok(Self::Own(Box::new(own_office(hall)?)))

@@ -249,7 +249,7 @@ impl Sweeper {
                 break;
             }
             let removed = match (&open, &stopped) {
-                (None, None) => Ok(Gone::WasGone),
+                (None, None) => Ok(Gone::Before),
                 // What an earlier sweep removed before it was killed is accounted for.
                 (_, Some(_)) if resumed && in_place(row, camera, date) => was_gone(root, row),
                 (_, Some(_)) => continue,
@@ -271,7 +271,7 @@ impl Sweeper {
                     gone.push(row);
                     self.step()?;
                 }
-                Ok(Gone::WasGone) => gone.push(row),
+                Ok(Gone::Before) => gone.push(row),
                 Ok(Gone::Other(why)) => kept.push(format!("{}: {why}", row.path)),
                 Err(e) => kept.push(format!("{}: {e}", row.path)),
             }
@@ -397,7 +397,7 @@ impl Sweeper {
 /// Whether the file of a row that is not to be removed (any more) is gone already.
 fn was_gone(root: &Path, row: &SegmentRow) -> std::io::Result<Gone> {
     match std::fs::symlink_metadata(root.join(&row.path)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Gone::WasGone),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Gone::Before),
         Err(e) => Err(e),
         Ok(_) => Ok(Gone::Other("it stays".to_owned())),
     }

@@ -471,7 +471,8 @@ fn a_plan_over_a_million_rows() {
             for minute in 0..1440 {
                 let from = start.plus_micros(minute * 60_000_000);
                 let path = crate::segment::name::relative(&camera, from, 0).to_string_lossy().into_owned();
-                let row = SegmentRow { camera: camera.clone(), from, to: from.plus_micros(60_000_000), path, ..template.clone() };
+                let row =
+                    SegmentRow { camera: camera.clone(), from, to: from.plus_micros(60_000_000), path, ..template.clone() };
                 catalogue.put_segment(&row).expect("put");
             }
         }
