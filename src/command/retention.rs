@@ -113,7 +113,7 @@ impl<'a> Desk<'a> {
             return Ok(Self::Recorder(hall));
         }
         let recordings = || hall.storage.iter().any(|root| crate::retention::root_is_there(&root.path));
-        if !folder.exists() && !(make && recordings()) {
+        if !(folder.exists() || make && recordings()) {
             return Err(format!("no catalogue at {}: the recorder has not run with this hall.toml yet", folder.display()));
         }
         Ok(Self::Own(Box::new(own_office(hall)?)))
