@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use jiancha::hall::ComplaintKind::{self, *};
 use jiancha::hall::{
-    CameraKind, Complaint, Complaints, Hall, RtspTransport, SecretFile, Severity, SoundSource, StampMode, Surroundings, load,
-    load_without_secrets, parse_with,
+    CameraKind, Complaint, Complaints, DeleteWhen, FreeTarget, Hall, RtspTransport, SecretFile, Severity, SoundSource,
+    StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
 };
 use proptest::prelude::*;
 
@@ -494,4 +494,51 @@ fn wrong_hours_and_a_calendar_folder_that_is_not_there_are_told_with_their_lines
     assert_eq!(told(&read(&all_day).expect_err("refused").list), [(10, "zone[Z1].hours", BadValue)]);
     let (_, warnings) = read(&format!("{SMALLEST}[calendar]\noverrides = \"nowhere\"\n")).expect("accepted");
     assert_eq!(told(&warnings), [(39, "calendar.overrides", BadValue)]);
+}
+
+#[test]
+fn retention_keeps_thirty_working_days_and_says_why_less_is_refused() {
+    let (hall, _) = read(SMALLEST).expect("good");
+    let kept = &hall.retention;
+    assert_eq!((kept.working_days, kept.at_most_days, kept.delete, kept.alarm_days), (30, None, DeleteWhen::WhenNeeded, 7));
+    assert_eq!(kept.stop_order, [StopClass::Wall, StopClass::Other, StopClass::Windows]);
+    assert_eq!((kept.free_target, kept.windows_last.as_secs()), (FreeTarget { percent: Some(10), gb: None }, 72 * 3600));
+    assert_eq!((hall.storage[0].reserve_mb, hall.storage[0].reserve_bytes()), (1024, 1 << 30));
+
+    let with = |retention: &str| format!("{SMALLEST}\n[retention]\n{retention}\n");
+    let text = with(
+        "working_days = 45\nat_most_days = 90\ndelete = \"when-due\"\nfree_target_gb = 500\n\
+         stop_order = [\"other\", \"wall\", \"windows\"]\nwindows_last_hours = 0.5\nalarm_days = 14",
+    );
+    let (hall, _) = read(&text).expect("good");
+    let kept = &hall.retention;
+    assert_eq!((kept.working_days, kept.at_most_days, kept.delete, kept.alarm_days), (45, Some(90), DeleteWhen::WhenDue, 14));
+    assert_eq!((kept.free_target, kept.windows_last.as_secs()), (FreeTarget { percent: None, gb: Some(500) }, 1800));
+    assert_eq!(kept.stop_order[0], StopClass::Other);
+
+    let line = SMALLEST.lines().count() + 3;
+    let cases = [
+        ("working_days = 29", "working_days", OutOfRange),
+        ("working_days = -1", "working_days", OutOfRange),
+        ("working_days = 261", "working_days", OutOfRange),
+        ("working_days = \"30\"", "working_days", WrongType),
+        ("at_most_days = 59", "at_most_days", OutOfRange),
+        ("delete = \"always\"", "delete", BadValue),
+        ("free_target_percent = 51", "free_target_percent", OutOfRange),
+        ("stop_order = [\"windows\", \"wall\", \"other\"]", "stop_order", BadValue),
+        ("stop_order = [\"wall\", \"wall\", \"windows\"]", "stop_order", BadValue),
+        ("stop_order = \"wall\"", "stop_order", WrongType),
+        ("windows_last_hours = 721", "windows_last_hours", OutOfRange),
+        ("windows_last_hours = nan", "windows_last_hours", OutOfRange),
+        ("alarm_days = 0", "alarm_days", OutOfRange),
+        ("keep_days = 30", "keep_days", UnknownKey),
+    ];
+    for (text, key, kind) in cases {
+        let complaints = read(&with(text)).expect_err(text);
+        assert_eq!(told(&complaints.list), [(line, format!("retention.{key}").as_str(), kind)], "{text}");
+    }
+    let short = read(&with("working_days = 29")).expect_err("too short").to_string();
+    assert!(short.contains("R7") && short.contains("工作日"), "{short}");
+    let bound = read(&with("working_days = 40\nat_most_days = 79")).expect_err("cuts the floor").to_string();
+    assert!(bound.contains("不得少于 80") && bound.contains("R7"), "{bound}");
 }

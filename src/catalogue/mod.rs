@@ -181,7 +181,7 @@ impl Catalogue {
         }
         ledger.retain(|row| row.event.is_about_recording());
         let removed = self.removed(camera, span)?;
-        Ok(timeline::timeline(camera, span, now, &segments, &ledger).without_removed(span, removed))
+        Ok(timeline::timeline_with_removed(camera, span, now, &segments, &removed, &ledger))
     }
 
     /// The end of the last segment that began before `t`, removed since or not.
@@ -245,14 +245,15 @@ impl Catalogue {
         Ok(())
     }
 
-    /// What retention removed of `camera` and that shares an instant with `span`, oldest first.
+    /// What retention removed of `camera` and that shares an instant with `span`, oldest first; what touches is one.
     ///
     /// # Errors
     /// [`StoreError`] when the table cannot be read.
     pub fn removed(&self, camera: &CameraId, span: Span) -> Result<Vec<Span>, StoreError> {
         let start = keys::camera_time(camera, span.from.plus_micros(-REMOVED_REACH_MICROS));
         let rows = self.removed.range_json::<Span>(&start, &keys::camera_time(camera, span.to))?;
-        Ok(rows.into_iter().filter(|r| r.intersect(span).is_some()).collect())
+        let inside = rows.into_iter().filter(|r| r.intersect(span).is_some()).collect();
+        Ok(Span::join(inside, timeline::SHORTEST_GAP_MICROS))
     }
 
     /// Puts a row that cannot be read.

@@ -55,29 +55,24 @@ pub struct Timeline {
     pub removed: Vec<Span>,
 }
 
-impl Timeline {
-    /// Takes `removed`, what retention removed, out of the gaps. Gaps of the days that went stay gaps.
-    pub(super) fn without_removed(mut self, span: Span, removed: Vec<Span>) -> Self {
-        let recorded = Span::join(self.spans.iter().map(|s| Span::new(s.from, s.to)).collect(), 0);
-        let removed = Span::join(removed, SHORTEST_GAP_MICROS);
-        let cut = |gap: Gap| {
-            let left = Span::new(gap.from, gap.to).subtract(&removed);
-            let long_enough = left.into_iter().filter(|s| s.micros() >= SHORTEST_GAP_MICROS);
-            long_enough.map(|s| Gap { from: s.from, to: s.to, ..gap.clone() }).collect::<Vec<_>>()
-        };
-        self.gaps = self.gaps.into_iter().flat_map(cut).collect();
-        // What came back from the backup is recorded again.
-        let gone = |r: Span| r.intersect(span).map_or(Vec::new(), |r| r.subtract(&recorded));
-        self.removed = removed.into_iter().flat_map(gone).filter(|s| s.micros() >= SHORTEST_GAP_MICROS).collect();
-        self
-    }
-}
-
 /// Makes the timeline of one camera over `span` from its segments and ledger, both oldest first.
 ///
 /// Time before the camera's first trace (segment or ledger row) is not missing: nobody asked for it. Nor is the future, nor
 /// the last seconds before `now` that still wait in the open part.
 pub fn timeline(camera: &CameraId, span: Span, now: WallTime, segments: &[SegmentRow], ledger: &[LedgerRow]) -> Timeline {
+    timeline_with_removed(camera, span, now, segments, &[], ledger)
+}
+
+/// As [`timeline`], where retention removed what was recorded in `removed`, oldest first: that time is not missing, but the gaps
+/// of the days that went stay gaps.
+pub fn timeline_with_removed(
+    camera: &CameraId,
+    span: Span,
+    now: WallTime,
+    segments: &[SegmentRow],
+    removed: &[Span],
+    ledger: &[LedgerRow],
+) -> Timeline {
     let recorded = |stamped: bool| {
         let spans = segments.iter().filter(|s| s.stamped == stamped).filter_map(|s| s.span().intersect(span)).collect();
         Span::join(spans, SHORTEST_GAP_MICROS)
@@ -93,10 +88,12 @@ pub fn timeline(camera: &CameraId, span: Span, now: WallTime, segments: &[Segmen
     }
     spans.sort_by_key(|s| (s.from, s.to));
 
-    let Some(first_trace) = segments.first().map(|s| s.from).into_iter().chain(ledger.first().map(|l| l.at)).min() else {
+    let there = Span::join(segments.iter().map(SegmentRow::span).collect(), SHORTEST_GAP_MICROS);
+    let traces = [segments.first().map(|s| s.from), removed.first().map(|r| r.from), ledger.first().map(|l| l.at)];
+    let Some(first_trace) = traces.into_iter().flatten().min() else {
         return Timeline { spans, ..Timeline::default() };
     };
-    let covered = Span::join(segments.iter().map(SegmentRow::span).collect(), SHORTEST_GAP_MICROS);
+    let covered = Span::join(there.iter().chain(removed).copied().collect(), SHORTEST_GAP_MICROS);
     let expected = Span::new(span.from.max(first_trace), span.to.min(now));
     let gaps = expected
         .subtract(&covered)
@@ -105,7 +102,10 @@ pub fn timeline(camera: &CameraId, span: Span, now: WallTime, segments: &[Segmen
         .filter(|gap| gap.micros() >= SHORTEST_GAP_MICROS)
         .flat_map(|gap| split_by_cause(camera, gap, ledger))
         .collect();
-    Timeline { spans, gaps, removed: Vec::new() }
+    // What came back from the backup is recorded again.
+    let gone = removed.iter().filter_map(|r| r.intersect(span)).flat_map(|r| r.subtract(&there));
+    let removed = gone.filter(|s| s.micros() >= SHORTEST_GAP_MICROS).collect();
+    Timeline { spans, gaps, removed }
 }
 
 /// What is missing for certain at the end of the timeline: nothing while the newest pictures may still wait for their row, and
@@ -279,15 +279,17 @@ mod tests {
         // A hold kept 100..200; 200..300 and 310..400 were removed, 300..310 was an outage.
         let ledger = [stopped(300, GapCause::CameraUnreachable), started(309)];
         let span = Span::new(at(100), at(500));
-        let told = timeline(&camera(), span, at(1000), &[segment(100, 200), segment(400, 500)], &ledger)
-            .without_removed(span, vec![Span::new(at(0), at(90)), Span::new(at(200), at(300)), Span::new(at(310), at(400))]);
-        assert_eq!(told.removed, [Span::new(at(200), at(300)), Span::new(at(310), at(400))]);
+        let removed = [Span::new(at(0), at(90)), Span::new(at(200), at(300)), Span::new(at(310), at(400))];
+        let rows = [segment(100, 200), segment(400, 500)];
+        let told = timeline_with_removed(&camera(), span, at(1000), &rows, &removed, &ledger);
+        assert_eq!(told.removed, removed[1..]);
         let gaps: Vec<_> = told.gaps.iter().map(|g| (g.from, g.to, g.cause)).collect();
         assert_eq!(gaps, [(at(300), at(310), GapCause::CameraUnreachable)]);
         // Footage that came back from the backup is there.
-        let restored = [segment(100, 200), segment(200, 260), segment(400, 500)];
-        let told = timeline(&camera(), span, at(1000), &restored, &ledger).without_removed(span, vec![Span::new(at(200), at(300))]);
+        let rows = [segment(100, 200), segment(200, 260), segment(400, 500)];
+        let told = timeline_with_removed(&camera(), span, at(1000), &rows, &removed[..2], &ledger);
         assert_eq!(told.removed, [Span::new(at(260), at(300))]);
+        assert_eq!(told.gaps.iter().map(|g| (g.from, g.to)).collect::<Vec<_>>(), [(at(300), at(400))]);
     }
 
     #[test]

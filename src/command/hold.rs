@@ -14,11 +14,13 @@ use crate::time::{Span, WallTime};
 
 /// Arguments of `jiancha hold`.
 #[derive(clap::Args)]
-#[command(after_help = "A hold on any part of a camera's day keeps the whole day, however full the disk. Holds are kept in the \
+#[command(
+    after_help = "A hold on any part of a camera's day keeps the whole day, however full the disk. Holds are kept in the \
 catalogue and in .jiancha-holds.json on every storage root. Released holds stay on the list. The recorder may run meanwhile.\n\
 Examples:\n  jiancha hold add --window 03 --from 2026-11-20T09:00:00+08:00 --to 2026-11-20T11:00:00+08:00 \
 --person 王芳 --reason \"投诉 2026-118\"\n  jiancha hold list\n  \
-jiancha hold release H20261122-7f3a --person 王芳 --reason 结案")]
+jiancha hold release H20261122-7f3a --person 王芳 --reason 结案"
+)]
 pub struct HoldArgs {
     #[command(subcommand)]
     command: HoldCommand,
@@ -133,15 +135,7 @@ fn hall(config: &ConfigArg) -> Result<Hall, String> {
 fn add(args: &AddArgs) -> Result<Outcome, String> {
     let hall = hall(&args.config)?;
     let (cameras, window) = cameras(&hall, args)?;
-    let wish = Wish {
-        cameras,
-        window,
-        from: args.from,
-        to: args.to,
-        person: args.person.clone(),
-        reason: args.reason.clone(),
-    };
-    // A hold may be placed before anything is recorded.
+    let wish = Wish { cameras, window, from: args.from, to: args.to, person: args.person.clone(), reason: args.reason.clone() };
     tell_noted(&Desk::of(&hall, true)?.ask(Ask::Hold(wish))?, args.json)
 }
 

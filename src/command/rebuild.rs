@@ -37,6 +37,8 @@ struct Printed {
     dry_run: bool,
     #[serde(flatten)]
     rebuilt: Rebuilt,
+    /// Spans that retention removed before, told by the notes beside the days.
+    removed_spans: u64,
     seconds: f64,
     segments_per_second: f64,
 }
@@ -46,12 +48,12 @@ pub fn run(args: &RebuildArgs) -> Outcome {
     let Some(hall) = load_hall(&args.config, crate::hall::load_without_secrets) else { return Outcome::Failed };
     let began = Instant::now();
     match carry_out(&hall, args) {
-        Ok(rebuilt) => {
+        Ok((rebuilt, removed_spans)) => {
             let seconds = began.elapsed().as_secs_f64();
             #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
             let segments_per_second = rebuilt.segments as f64 / seconds.max(1e-6);
             let clean = rebuilt.left_alone.is_empty() && rebuilt.kept == 0;
-            let printed = Printed { dry_run: args.dry_run, rebuilt, seconds, segments_per_second };
+            let printed = Printed { dry_run: args.dry_run, rebuilt, removed_spans, seconds, segments_per_second };
             if args.json {
                 print_json(&printed)
             } else {
@@ -63,7 +65,7 @@ pub fn run(args: &RebuildArgs) -> Outcome {
     }
 }
 
-fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<Rebuilt, String> {
+fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> {
     const RUNNING: &str =
         "the recorder is running and has the catalogue open: stop it (systemctl stop jiancha), rebuild, start it again";
     let folder = &hall.recording.catalogue;
@@ -96,7 +98,12 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<Rebuilt, String> {
     let mut progress = Counter::new();
     let rebuilt = rebuild(catalogue.as_ref(), &roots, how, &mut || progress.count());
     progress.clear();
-    rebuilt.map_err(|e| e.to_string())
+    let rebuilt = rebuilt.map_err(|e| e.to_string())?;
+    let removed_spans = match &catalogue {
+        Some(catalogue) if !args.dry_run => crate::retention::note::recall(catalogue, &roots).map_err(|e| e.to_string())?,
+        _ => 0,
+    };
+    Ok((rebuilt, removed_spans))
 }
 
 /// Files counted on a terminal.
@@ -142,6 +149,9 @@ fn print_sentences(printed: &Printed) {
             "保留 kept {}: 所在存储目录没有任何录像,请检查是否已挂载 their storage root shows no recording: see whether it is mounted, or use --forget-empty-roots",
             r.kept
         );
+    }
+    if printed.removed_spans > 0 {
+        println!("到期已删 {} 段,按删除说明补记 removed spans told by removed.json", printed.removed_spans);
     }
     println!("{:.1} s, {:.0} 段/秒 segments/s", printed.seconds, printed.segments_per_second);
 }

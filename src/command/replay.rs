@@ -98,10 +98,7 @@ pub fn run(args: &ReplayArgs) -> Outcome {
 
 fn replay(mut hall: Hall, args: &ReplayArgs) -> Result<Report, String> {
     prepare(&args.out)?;
-    hall.storage = vec![crate::hall::StorageRoot {
-        path: args.out.clone(),
-        reserve_mb: crate::hall::StorageRoot::RESERVE_MB,
-    }];
+    hall.storage = vec![crate::hall::StorageRoot { path: args.out.clone(), reserve_mb: crate::hall::StorageRoot::RESERVE_MB }];
     let store = Store::open(&args.out.join(".jiancha")).map_err(|e| e.to_string())?;
     let catalogue = Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?;
     let roots = one_root(&args.out, args.start, &catalogue)?;

@@ -18,7 +18,7 @@ use crate::hall::{CameraId, Hall, Words};
 use crate::retention::office::{NextPage, PlanAsk, PlanPage};
 use crate::retention::plan::{DayPlan, Detail, RootSpace};
 use crate::retention::sweep::UnsignedNotes;
-use crate::retention::{Ask, Decision, NoBackup, Office, Reason, SweepReport, Sweeper, Told};
+use crate::retention::{Ask, Decision, NoBackup, Office, Proof, Reason, SweepReport, Sweeper, Told};
 use crate::time::{Clock as _, SystemClock, WallTime};
 
 /// Files removed between two looks at the progress bar.
@@ -41,12 +41,14 @@ enum RetentionCommand {
 
 /// Arguments of `jiancha retention plan`.
 #[derive(clap::Args)]
-#[command(after_help = "A day's footage may go when 30 later working days are complete (R7), its copy is proven where a backup is \
+#[command(
+    after_help = "A day's footage may go when 30 later working days are complete (R7), its copy is proven where a backup is \
 configured, and no hold lies on it. Then it goes when its disk needs space, or as hall.toml [retention] says.\n\
 The recorder may run meanwhile. Exit code 0: told; 2: it could not be done.\n\
 Examples:\n  jiancha retention plan\n  jiancha retention plan --camera C3 --all\n  \
 jiancha retention plan --json | jq '.days[] | select(.decision == \"go\")'\n  \
-jiancha retention plan --at 2026-12-24T00:00:00+08:00")]
+jiancha retention plan --at 2026-12-24T00:00:00+08:00"
+)]
 pub struct PlanArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -69,8 +71,10 @@ pub struct PlanArgs {
 
 /// Arguments of `jiancha retention sweep`.
 #[derive(clap::Args)]
-#[command(after_help = "Stop the recorder first; while it runs it sweeps by itself. What is removed is noted in removed.json beside \
-the day, and in the journal.\nExit code 0: done; 1: some day could not be removed; 2: it could not be done.")]
+#[command(
+    after_help = "Stop the recorder first; while it runs it sweeps by itself. What is removed is noted in removed.json beside \
+the day, and in the journal.\nExit code 0: done; 1: some day could not be removed; 2: it could not be done."
+)]
 pub struct SweepArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -101,13 +105,15 @@ pub(super) enum Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// The recorder's when one runs, else our own on the hall's catalogue; `make` when there is none yet.
+    /// The recorder's when one runs, else our own on the hall's catalogue. With `make` one that was lost is made anew where there
+    /// are recordings; never on an empty folder, which may be the mount point of a disk that is not there.
     pub(super) fn of(hall: &'a Hall, make: bool) -> Result<Self, String> {
         let folder = &hall.recording.catalogue;
         if ask(folder, &Question::Cameras)?.is_some() {
             return Ok(Self::Recorder(hall));
         }
-        if !make && !folder.exists() {
+        let recordings = || hall.storage.iter().any(|root| crate::retention::root_is_there(&root.path));
+        if !(folder.exists() || make && recordings()) {
             return Err(format!("no catalogue at {}: the recorder has not run with this hall.toml yet", folder.display()));
         }
         Ok(Self::Own(Box::new(own_office(hall)?)))
@@ -137,7 +143,17 @@ fn own_office(hall: &Hall) -> Result<Office, String> {
     let store = Store::open(&hall.recording.catalogue).map_err(|e| e.to_string())?;
     let catalogue = Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?;
     let calendar = Calendar::published().map_err(|e| e.to_string())?;
-    Office::open(hall, catalogue, calendar, Arc::new(NoBackup)).map_err(|e| e.to_string())
+    Office::open(hall, catalogue, calendar, proof()).map_err(|e| e.to_string())
+}
+
+/// Who proves copies while no recorder runs. There is no backup to be configured yet.
+fn proof() -> Arc<dyn Proof> {
+    Arc::new(NoBackup)
+}
+
+/// Who writes the notes beside removed days while no recorder runs.
+fn notes() -> Arc<dyn NoteWriter> {
+    Arc::new(UnsignedNotes)
 }
 
 #[derive(Serialize)]
@@ -189,8 +205,7 @@ impl Sums {
     }
 
     fn floor(&mut self, day: &DayPlan) {
-        let (days, _, last, _) =
-            self.floors.entry(day.camera.clone()).or_insert((0, day.date, day.date, day.may_go_from));
+        let (days, _, last, _) = self.floors.entry(day.camera.clone()).or_insert((0, day.date, day.date, day.may_go_from));
         *days += 1;
         *last = day.date;
     }
@@ -392,8 +407,7 @@ fn sweep(args: &SweepArgs) -> Result<Outcome, String> {
 }
 
 fn sweep_all(office: Office) -> Result<SweepReport, String> {
-    let notes: Arc<dyn NoteWriter> = Arc::new(UnsignedNotes);
-    let sweeper = Sweeper::new(Arc::new(office), notes);
+    let sweeper = Sweeper::new(Arc::new(office), notes());
     let clock = SystemClock::new();
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{spinner} 删除 sweep {pos} 个文件 files  {msg}") {

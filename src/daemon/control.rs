@@ -169,7 +169,9 @@ fn answer(line: &str, desk: &Desk) -> Answer {
         Ok(Question::Segments { camera, span }) => catalogue.segments_begun(&camera, span, PAGE).map(Answer::Segments),
         Ok(Question::Retention(ask)) => {
             return match &desk.retention {
-                Some(office) => office.answer(ask, desk.clock.wall()).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Retention),
+                Some(office) => {
+                    office.answer(ask, desk.clock.wall()).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Retention)
+                }
                 None => Answer::Refused("this recorder has no retention at work".to_owned()),
             };
         }

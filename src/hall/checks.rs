@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{CameraKind, StorageRoot};
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Reader, show};
 use super::sections::{CameraDraft, Entry, PickupDraft, WindowDraft, ZoneDraft, legal_id};
 use super::suggest;
+use super::{CameraKind, StorageRoot};
 
 /// Everything the file defines, as far as it could be read.
 pub(super) struct Drafts<'a> {

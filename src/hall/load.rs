@@ -210,8 +210,7 @@ fn build(
     base_dir: &Path,
     calendar: super::CalendarSettings,
 ) -> Option<Hall> {
-    let storage: Vec<StorageRoot> =
-        drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
+    let storage: Vec<StorageRoot> = drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
     let catalogue = match recording.catalogue {
         Some(path) => path,
         None => storage.first()?.path.join(".jiancha"),

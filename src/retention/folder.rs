@@ -17,7 +17,7 @@ pub enum Gone {
     /// It was removed now.
     Removed,
     /// There was none.
-    WasGone,
+    Before,
     /// It is not what its row says, and stays: why.
     Other(String),
 }
@@ -50,13 +50,13 @@ impl DayFolder {
             return Ok(Gone::Other("its path is not that of a recording".to_owned()));
         };
         let hour = match openat(&self.folder, hour, FOLDER, Mode::empty()) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Gone::WasGone),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Gone::Before),
             hour => hour?,
         };
         // Without waiting: the name may be that of a pipe.
         let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match openat(&hour, name, how, Mode::empty()) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Gone::WasGone),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Gone::Before),
             Err(e) if e == rustix::io::Errno::LOOP => return Ok(Gone::Other("it is a symbolic link".to_owned())),
             file => file?,
         };

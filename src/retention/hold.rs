@@ -389,7 +389,9 @@ fn write_synced(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()>
 
 fn read_file(path: &Path) -> std::io::Result<Option<HoldsFile>> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e)),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map(Some).map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e))
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
@@ -586,7 +588,10 @@ mod tests {
         assert_eq!(holds.unless_held(&c1, minute("2026-09-21T08:59:30+08:00"), || ()), Err(Kept::By(hold.id.clone())));
         assert_eq!(holds.unless_held(&c1, minute("2026-09-21T08:59:00+08:00"), || 7), Ok(7));
         assert_eq!(holds.unless_held(&c1, minute("2026-09-21T10:00:00+08:00"), || 7), Ok(7));
-        assert_eq!(holds.unless_held(&CameraId::new("C2"), minute("2126-01-01T00:00:00+08:00"), || ()), Err(Kept::By(open.id.clone())));
+        assert_eq!(
+            holds.unless_held(&CameraId::new("C2"), minute("2126-01-01T00:00:00+08:00"), || ()),
+            Err(Kept::By(open.id.clone()))
+        );
         holds.release(&hold.id, "李强", "结案", t(NOW)).expect("released");
         assert_eq!(holds.unless_held(&c1, minute("2026-09-21T08:59:30+08:00"), || 7), Ok(7));
         assert!(matches!(
@@ -623,6 +628,16 @@ mod tests {
         merge(&mut holds, vec![hold("two"), hold("one"), hold("two")]);
         let ids: Vec<&str> = holds.iter().map(|h| h.id.as_str()).collect();
         assert_eq!(ids, ["H1", "H1x"]);
-        assert_eq!(free_id(&holds, t(NOW), { let mut n = 6; move || { n += 1; n } }).as_str(), "H20261001-0007");
+        assert_eq!(
+            free_id(&holds, t(NOW), {
+                let mut n = 6;
+                move || {
+                    n += 1;
+                    n
+                }
+            })
+            .as_str(),
+            "H20261001-0007"
+        );
     }
 }

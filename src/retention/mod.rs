@@ -11,6 +11,7 @@ pub mod clock;
 mod folder;
 pub mod hold;
 pub mod journal;
+pub mod note;
 pub mod office;
 pub mod plan;
 pub mod reason;

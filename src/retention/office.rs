@@ -20,7 +20,7 @@ use crate::time::{Span, WallTime};
 /// Most camera-days in one page of a plan.
 const PAGE_DAYS: usize = 500;
 /// Most files in one page of a plan, one camera-day aside.
-const PAGE_FILES: usize = 2000;
+const PAGE_FILES: usize = 10_000;
 
 /// Last date a clock is taken at its word: later ones cannot be reckoned with.
 const LAST_NOW: WallTime = WallTime::from_micros(253_370_764_800_000_000);
@@ -210,7 +210,8 @@ impl Office {
     /// [`StoreError`] when the table cannot be read.
     pub fn camera_days(&self, after: Option<&(NaiveDate, CameraId)>) -> Result<Vec<(NaiveDate, CameraId)>, StoreError> {
         let dates = self.dates()?.into_iter();
-        let mut days: Vec<_> = dates.flat_map(|(camera, dates)| dates.into_iter().map(move |d| (d.date, camera.clone()))).collect();
+        let mut days: Vec<_> =
+            dates.flat_map(|(camera, dates)| dates.into_iter().map(move |d| (d.date, camera.clone()))).collect();
         days.retain(|day| after.is_none_or(|after| day > after));
         days.sort();
         Ok(days)
@@ -271,9 +272,8 @@ impl Office {
                 let span = Span::new(noted.hold.from, noted.hold.to.unwrap_or(now).min(now));
                 let mut removed_before = Vec::new();
                 for camera in &noted.hold.cameras {
-                    let removed = self.catalogue.removed(camera, span)?;
-                    let joined = Span::join(removed.into_iter().filter_map(|r| r.intersect(span)).collect(), 500_000);
-                    removed_before.extend(joined.into_iter().map(|s| (camera.clone(), s)));
+                    let removed = self.catalogue.removed(camera, span)?.into_iter().filter_map(|r| r.intersect(span));
+                    removed_before.extend(removed.map(|s| (camera.clone(), s)));
                 }
                 Ok(Told::Noted { noted, removed_before })
             }

@@ -166,7 +166,14 @@ impl Facts {
     }
 
     /// Why a day whose floor is over stays all the same on `root`, by its rows; `None` when nothing speaks against it.
-    fn trouble(&self, camera: &CameraId, date: NaiveDate, root: &str, rows: &[&SegmentRow], proof: &dyn Proof) -> Option<Reason> {
+    fn trouble(
+        &self,
+        camera: &CameraId,
+        date: NaiveDate,
+        root: &str,
+        rows: &[&SegmentRow],
+        proof: &dyn Proof,
+    ) -> Option<Reason> {
         if self.space_of(root).is_none() {
             return Some(Reason::RootAbsent);
         }
@@ -246,8 +253,8 @@ pub enum Detail {
 /// Goes through camera-days, oldest first, and keeps account of the space that is still needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planner {
-    /// Bytes still needed, by file system.
-    needed: BTreeMap<u64, u64>,
+    /// Bytes still needed, by the file system's number as text: JSON keys are texts.
+    needed: BTreeMap<String, u64>,
     detail: Detail,
 }
 
@@ -257,7 +264,7 @@ impl Planner {
         let mut needed = BTreeMap::new();
         for root in &facts.roots {
             let lacks = root.target.saturating_sub(root.free);
-            let most: &mut u64 = needed.entry(root.device).or_default();
+            let most: &mut u64 = needed.entry(root.device.to_string()).or_default();
             *most = lacks.max(*most);
         }
         Self { needed, detail }
@@ -318,7 +325,8 @@ impl Planner {
                     None => self.need(facts, root, *until, bytes),
                 },
             };
-            let files = if self.detail == Detail::Files { files(facts, &reason, camera, date, rows, proof) } else { Vec::new() };
+            let files =
+                if self.detail == Detail::Files { files(facts, &reason, camera, date, rows, proof) } else { Vec::new() };
             plans.push(plan(Some((*root).to_owned()), reason, Some(rows.len()), Some(bytes), files));
         }
         if plans.is_empty() {
@@ -333,7 +341,7 @@ impl Planner {
 
     /// Why what may go does go, or not yet. What goes counts towards the space that is needed, whatever its reason.
     fn need(&mut self, facts: &Facts, root: &str, until: Option<NaiveDate>, bytes: u64) -> Reason {
-        let needed = facts.space_of(root).and_then(|space| self.needed.get_mut(&space.device));
+        let needed = facts.space_of(root).and_then(|space| self.needed.get_mut(&space.device.to_string()));
         let reason = match (until, facts.settings.delete, &needed) {
             (Some(until), _, _) => Reason::UpperBound { until },
             (None, DeleteWhen::WhenDue, _) => Reason::Due,

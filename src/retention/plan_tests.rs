@@ -123,7 +123,7 @@ fn a_clock_that_jumped_ahead_lets_nothing_go() {
     for date in day("2026-09-01").iter_days().take(30) {
         assert_eq!(reason_of(&jumped, &date.to_string()).decision(), Decision::Keep, "{date}");
     }
-    assert_eq!(reason_of(&jumped, "2026-09-01"), Reason::NotWitnessed { attended: 19, needed: 30 });
+    assert_eq!(reason_of(&jumped, "2026-09-01"), Reason::NotWitnessed { attended: 20, needed: 30 });
     let mut behind = facts("2026-09-01", at("2026-11-10T00:00:00+08:00"));
     behind.doubt = Some(ClockDoubt::BehindRecordings { newest: at("2026-11-20T00:00:00+08:00") });
     assert!(matches!(reason_of(&behind, "2026-09-21"), Reason::ClockSuspicious { .. }));
@@ -180,7 +180,10 @@ fn a_day_with_one_unproven_copy_stays_whole_and_names_the_file() {
     let date = day("2026-09-01");
     let rows = || vec![row("C1", date, 9, GB), row("C1", date, 10, GB)];
     let plan = plan_one(&facts, &Unproven(10), "2026-09-01", rows()).remove(0);
-    assert_eq!((plan.reason, plan.decision, plan.segments, plan.bytes), (Reason::BackupNotProven { files: 1 }, Decision::Keep, Some(2), Some(2 * GB)));
+    assert_eq!(
+        (plan.reason, plan.decision, plan.segments, plan.bytes),
+        (Reason::BackupNotProven { files: 1 }, Decision::Keep, Some(2), Some(2 * GB))
+    );
     let told: Vec<(&str, Decision)> = plan.files.iter().map(|f| (f.reason.as_str(), f.decision)).collect();
     // The first file is proven: it stays with its day.
     assert_eq!(told, [("day-kept", Decision::Keep), ("backup-not-proven", Decision::Keep)]);

@@ -15,6 +15,7 @@ use super::clock::ClockWatch;
 use super::folder::{DayFolder, Gone};
 use super::hold::Kept;
 use super::journal::{Removal, RemovalEnd};
+use super::note::{REMOVED_NOTE, RemovedNote};
 use super::office::{Office, OfficeError};
 use super::plan::{Detail, Facts, Planner, in_place};
 use super::reason::Decision;
@@ -23,42 +24,8 @@ use crate::evidence::NoteWriter;
 use crate::hall::CameraId;
 use crate::time::{Span, WallTime};
 
-/// Name of the note beside a day that was removed.
-pub const REMOVED_NOTE: &str = "removed.json";
-
 /// Segments this close are one removed span.
 const SPAN_SLACK_MICROS: i64 = 500_000;
-
-/// The note beside a day that was removed (到期删除说明).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemovedNote {
-    /// Whose recording.
-    pub camera: CameraId,
-    /// The Beijing date on which the segments began.
-    pub date: NaiveDate,
-    /// When it was removed.
-    pub at: WallTime,
-    /// The rule that let it go, as a word.
-    pub rule: String,
-    /// The rule in Chinese.
-    pub zh: String,
-    /// The rule in English.
-    pub en: String,
-    /// Later working days that had to be complete.
-    pub working_days: u16,
-    /// Files removed.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// What they covered.
-    pub spans: Vec<Span>,
-    /// Why the rest of the day stayed, where some did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<String>,
-    /// Notes of earlier removals of the same day, whose footage came back from a backup meanwhile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<serde_json::Value>,
-}
 
 /// A camera-day that a sweep did something about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,14 +177,7 @@ impl Sweeper {
     }
 
     /// Removes one camera-day from one root; false when a test cut it.
-    fn take_away(
-        &self,
-        facts: &Facts,
-        removal: &Removal,
-        resumed: bool,
-        most_files: u64,
-        report: &mut SweepReport,
-    ) -> bool {
+    fn take_away(&self, facts: &Facts, removal: &Removal, resumed: bool, most_files: u64, report: &mut SweepReport) -> bool {
         let mut swept = Swept {
             camera: removal.camera.clone(),
             date: removal.date,
@@ -289,7 +249,7 @@ impl Sweeper {
                 break;
             }
             let removed = match (&open, &stopped) {
-                (None, None) => Ok(Gone::WasGone),
+                (None, None) => Ok(Gone::Before),
                 // What an earlier sweep removed before it was killed is accounted for.
                 (_, Some(_)) if resumed && in_place(row, camera, date) => was_gone(root, row),
                 (_, Some(_)) => continue,
@@ -311,7 +271,7 @@ impl Sweeper {
                     gone.push(row);
                     self.step()?;
                 }
-                Ok(Gone::WasGone) => gone.push(row),
+                Ok(Gone::Before) => gone.push(row),
                 Ok(Gone::Other(why)) => kept.push(format!("{}: {why}", row.path)),
                 Err(e) => kept.push(format!("{}: {e}", row.path)),
             }
@@ -358,7 +318,8 @@ impl Sweeper {
         // What the rows still tell did not go.
         let left = self.rows(removal)?;
         let figures = Figures::of(removal, &left);
-        let (files, bytes) = (removal.files.saturating_sub(left.len() as u64), removal.bytes.saturating_sub(figures.left_bytes));
+        let (files, bytes) =
+            (removal.files.saturating_sub(left.len() as u64), removal.bytes.saturating_sub(figures.left_bytes));
         if stopped.is_some() {
             self.note(removal, facts, &Figures { files, bytes, ..figures }, stopped.as_deref())?;
         }
@@ -436,7 +397,7 @@ impl Sweeper {
 /// Whether the file of a row that is not to be removed (any more) is gone already.
 fn was_gone(root: &Path, row: &SegmentRow) -> std::io::Result<Gone> {
     match std::fs::symlink_metadata(root.join(&row.path)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Gone::WasGone),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Gone::Before),
         Err(e) => Err(e),
         Ok(_) => Ok(Gone::Other("it stays".to_owned())),
     }
