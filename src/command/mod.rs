@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::hall::Hall;
 
+pub mod backup;
 pub mod calendar;
 pub mod doctor;
 pub mod rebuild;
@@ -67,6 +68,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Working days: when footage of a day may go, a year's days off, and whether a notice is missing.
     Calendar(calendar::CalendarArgs),
+    /// The second copy: how far it is, copy now, doubt both sides, fill gaps from it.
+    Backup(backup::BackupArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Calendar(args) => calendar::run(&args).into(),
+        Command::Backup(args) => backup::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }

@@ -43,6 +43,8 @@ pub enum Question {
         /// Over which span.
         span: Span,
     },
+    /// Something about the second copy.
+    Backup(crate::backup::ask::Ask),
 }
 
 /// What is answered.
@@ -55,6 +57,8 @@ pub enum Answer {
     Cameras(Vec<CameraId>),
     /// To [`Question::Segments`].
     Segments(Vec<SegmentRow>),
+    /// To [`Question::Backup`].
+    Backup(crate::backup::ask::Told),
     /// The question could not be answered.
     Refused(String),
 }
@@ -140,6 +144,9 @@ fn answer(line: &str, catalogue: &Catalogue, clock: &dyn Clock) -> Answer {
         Ok(Question::Timeline { camera, span }) => catalogue.timeline(&camera, span, clock.wall()).map(Answer::Timeline),
         Ok(Question::Cameras) => catalogue.cameras().map(Answer::Cameras),
         Ok(Question::Segments { camera, span }) => catalogue.segments_begun(&camera, span, PAGE).map(Answer::Segments),
+        Ok(Question::Backup(ask)) => {
+            return crate::backup::ask::answer(ask, catalogue).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Backup);
+        }
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };
     answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))

@@ -2,6 +2,7 @@
 //!
 //! [`load`](fn@load) turns `hall.toml` into a [`Hall`]; every complaint about the file is collected and told at once.
 
+mod backup;
 mod checks;
 mod complaint;
 mod load;
@@ -16,8 +17,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
-pub use load::{load, load_without_secrets, parse, parse_with};
+pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use secret::{Machine, SecretFile, Surroundings};
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
@@ -95,6 +97,8 @@ pub struct Hall {
     pub stamp: StampSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
+    /// The second copy; `None` when hall.toml asks for none.
+    pub backup: Option<BackupSettings>,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }

@@ -110,6 +110,9 @@ pub(super) struct RecordedSpanForm {
     to: String,
     /// True when the pictures carry the recorder's stamp.
     stamped: bool,
+    /// True when it was lost and came back from the backup copy; left out otherwise.
+    #[schema(required = false)]
+    restored: bool,
 }
 
 /// A gap (缺录).
@@ -341,7 +344,13 @@ mod tests {
             clock: real::ClockState { synchronised: true, max_error_ms: 0 },
         });
         let camera = CameraId::new("C3");
-        assert_same::<RecordedSpanForm>(&RecordedSpan { camera: camera.clone(), from: t, to: t, stamped: true });
+        assert_same::<RecordedSpanForm>(&RecordedSpan {
+            camera: camera.clone(),
+            from: t,
+            to: t,
+            stamped: true,
+            restored: true,
+        });
         assert_same::<GapForm>(&Gap { camera, from: t, to: t, cause: GapCause::Disk, detail: "full".into() });
     }
 
