@@ -20,7 +20,7 @@ pub const PAGE: usize = 1000;
 pub enum Ask {
     /// How things stand.
     State,
-    /// Look at once whether there is something to copy; the answer is the state.
+    /// Look at once whether there is something to copy.
     Wake,
     /// The copies whose names begin with `prefix` and come after `after`, at most [`PAGE`].
     Copies {
@@ -47,8 +47,10 @@ pub enum Ask {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "told", content = "is")]
 pub enum Told {
-    /// To [`Ask::State`] and [`Ask::Wake`]; `None` when no copier ever ran here.
+    /// To [`Ask::State`]; `None` when no copier ever ran here.
     State(Option<Box<BackupState>>),
+    /// To [`Ask::Wake`]: the call's number, see [`BackupState::heard`].
+    Woken(u64),
     /// To [`Ask::Copies`].
     Copies(Vec<CopyRow>),
     /// To [`Ask::Target`].
@@ -65,10 +67,7 @@ pub fn answer(ask: Ask, catalogue: &Catalogue) -> Result<Told, BackupError> {
     let copies = Copies::open(catalogue)?;
     Ok(match ask {
         Ask::State => Told::State(copies.state()?.map(Box::new)),
-        Ask::Wake => {
-            copies.wake()?;
-            Told::State(copies.state()?.map(Box::new))
-        }
+        Ask::Wake => Told::Woken(copies.wake()?),
         Ask::Copies { prefix, after } => Told::Copies(copies.below(&prefix, &after, PAGE)?),
         Ask::Target => Told::Target(copies.target()?),
         Ask::Enter { copy } => {
@@ -165,7 +164,8 @@ impl Books for NoBooks {
 
     fn ask(&self, ask: Ask) -> Result<Told, BackupError> {
         Ok(match ask {
-            Ask::State | Ask::Wake => Told::State(None),
+            Ask::State => Told::State(None),
+            Ask::Wake => Told::Woken(0),
             Ask::Copies { .. } => Told::Copies(Vec::new()),
             Ask::Target => Told::Target(None),
             Ask::Enter { .. } | Ask::Restored { .. } => Told::Entered,

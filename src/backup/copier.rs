@@ -92,6 +92,7 @@ pub struct Copier {
     count_at: Duration,
     look_at: Duration,
     told_at: Option<Duration>,
+    was_idle: bool,
     calls: u64,
     shared: Arc<Mutex<BackupState>>,
 }
@@ -129,6 +130,7 @@ impl Copier {
             count_at: now,
             look_at: now,
             told_at: None,
+            was_idle: false,
             calls,
             shared: Arc::new(Mutex::new(state)),
         })
@@ -204,7 +206,10 @@ impl Copier {
                 self.failed(now, about)
             }
         };
-        self.tell(now, matches!(report, StepReport::Failed(_) | StepReport::Quiet(_)));
+        let idle = matches!(report, StepReport::Idle | StepReport::Quiet(_));
+        // Whoever waits for the end of the work hears of it at once.
+        self.tell(now, idle && !self.was_idle || matches!(report, StepReport::Failed(_)));
+        self.was_idle = idle;
         report
     }
 
@@ -213,6 +218,7 @@ impl Copier {
         let calls = self.copies.calls()?;
         if calls != self.calls || monotonic >= self.count_at {
             self.calls = calls;
+            self.was_idle = false;
             self.count_at = monotonic + COUNT_AGAIN;
             (self.look_at, self.retry_at) = (monotonic, monotonic);
             self.tally.again();
@@ -231,7 +237,10 @@ impl Copier {
         if monotonic < self.retry_at {
             return Ok(StepReport::Waiting(self.retry_at - monotonic));
         }
-        self.establish(now)?;
+        if self.establish(now)? {
+            // What is proven depends on the target: everything is counted again.
+            return Ok(StepReport::Counting);
+        }
         if let Some((camera, item)) = next {
             let content = item.sealed.clone().unwrap_or_default();
             let id = self.identity.as_ref().map(|i| i.id.clone()).unwrap_or_default();
@@ -291,25 +300,26 @@ impl Copier {
         notes::find(&roots, if all { chrono::NaiveDate::MIN } else { recent }, today, SystemTime::now())
     }
 
-    fn establish(&mut self, now: WallTime) -> Result<(), BackupError> {
+    /// Makes sure of the target; true when it is another one than before.
+    fn establish(&mut self, now: WallTime) -> Result<bool, BackupError> {
         // The disk may go at any time: a folder's identity is looked at before every file. A bucket does not go away like that.
         let known = self.identity.is_some() && self.failures == 0;
         if known && !matches!(self.settings.target, BackupTarget::Directory(_)) {
-            return Ok(());
+            return Ok(false);
         }
-        let was = self.identity.take();
+        self.identity = None;
+        let before = self.copies.target()?;
         let identity = establish(&*self.target, &self.copies, &self.hall, now, self.anew)?;
         self.anew = false;
-        let changed = was.as_ref().is_none_or(|was| was.id != identity.id);
+        let changed = before.is_none_or(|before| before.id != identity.id);
         self.identity = Some(identity);
         if changed {
-            // What is proven depends on the target.
             self.tally.again();
         }
         if let BackupTarget::Directory(path) = &self.settings.target {
             lock(&self.shared).same_disk = self.hall.storage.iter().any(|root| on_one_disk(path, &root.path));
         }
-        Ok(())
+        Ok(changed)
     }
 
     fn bring(&mut self, item: &Item) -> Result<Done, BackupError> {
@@ -415,6 +425,7 @@ impl Copier {
         state.last_proof = state.last_proof.max(self.tally.days().filter_map(|d| d.last_proof).max());
         state.quiet_until = self.traffic.quiet_until(now);
         state.refused = refused;
+        state.heard = self.calls;
     }
 
     /// Tells the state: to those who share it at once, to the catalogue now and then.

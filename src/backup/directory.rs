@@ -109,11 +109,15 @@ impl Target for Directory {
         self.path.display().to_string()
     }
 
+    fn check(&self) -> Result<(), TargetError> {
+        fs::metadata(&self.path).map(|_| ()).map_err(|e| self.fail(".", &e))
+    }
+
     fn put(&self, object: &str, source: &mut dyn Read) -> Result<(), TargetError> {
         let fail = |e: io::Error| self.fail(object, &e);
         let file = self.path.join(object);
         // The folder itself is never made: where a disk is not mounted, there is none.
-        fs::metadata(&self.path).map_err(|e| self.fail(".", &e))?;
+        self.check()?;
         self.make_folders(&file).map_err(fail)?;
         let waiting = waiting_name(&file);
         let written = self.write(object, &waiting, source);
@@ -146,7 +150,7 @@ impl Target for Directory {
         match fs::metadata(self.path.join(object)) {
             Ok(meta) => Ok(Some(meta.len())),
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                fs::metadata(&self.path).map_err(|e| self.fail(".", &e))?;
+                self.check()?;
                 Ok(None)
             }
             Err(e) => Err(self.fail(object, &e)),
@@ -154,7 +158,7 @@ impl Target for Directory {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Listed>, TargetError> {
-        fs::metadata(&self.path).map_err(|e| self.fail(".", &e))?;
+        self.check()?;
         let mut found = Vec::new();
         self.walk(&self.path.join(folder), &mut found).map_err(|e| self.fail(folder, &e))?;
         found.sort_by(|a, b| a.name.cmp(&b.name));

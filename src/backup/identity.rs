@@ -54,6 +54,7 @@ fn judge(found: Option<&TargetIdentity>, known: Option<&TargetIdentity>, ours: &
 /// [`TargetError`] when the target cannot be read or the identity is no identity.
 pub fn read(target: &dyn Target) -> Result<Option<TargetIdentity>, TargetError> {
     if target.head(IDENTITY)?.is_none() {
+        target.check()?;
         return Ok(None);
     }
     let mut text = Vec::new();

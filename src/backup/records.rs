@@ -226,13 +226,14 @@ impl Copies {
         self.days.prefix_json(b"")
     }
 
-    /// Asks a copier that waits to look at once.
+    /// Asks a copier that waits to look at once; tells the call's number.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be written.
-    pub fn wake(&self) -> Result<(), StoreError> {
-        let calls = self.calls()?;
-        self.about.put_json(b"wake", &(calls + 1))
+    pub fn wake(&self) -> Result<u64, StoreError> {
+        let call = self.calls()? + 1;
+        self.about.put_json(b"wake", &call)?;
+        Ok(call)
     }
 
     /// How often [`Copies::wake`] was called.

@@ -173,7 +173,7 @@ fn fault(e: &Error, text: &str) -> Fault {
             Fault::Unreachable
         }
         _ if says(&["503 ", "SlowDown", "ServiceUnavailable"]) => Fault::Unreachable,
-        _ if says(&["timed out", "timeout", "TimedOut"]) => Fault::TimedOut,
+        _ if says(&["timed out", "TimedOut", "504 "]) => Fault::TimedOut,
         _ => Fault::Broken,
     }
 }
@@ -181,6 +181,13 @@ fn fault(e: &Error, text: &str) -> Fault {
 impl Target for S3 {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn check(&self) -> Result<(), TargetError> {
+        // A question about an object does not tell whether the bucket or the object is missing; a list does.
+        let prefix = self.path("");
+        let prefix = (!prefix.as_ref().is_empty()).then_some(&prefix);
+        self.wait(".", self.store.list(prefix).try_next()).map(|_| ())
     }
 
     fn put(&self, object: &str, source: &mut dyn Read) -> Result<(), TargetError> {

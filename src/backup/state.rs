@@ -93,6 +93,9 @@ pub struct BackupState {
     pub quiet_until: Option<WallTime>,
     /// Recordings that are not copied; at most [`MOST_REFUSALS`].
     pub refused: Vec<Refusal>,
+    /// Number of the last call to look at once that was heard.
+    #[serde(default)]
+    pub heard: u64,
     /// True when the target lies on a disk that also takes recordings.
     pub same_disk: bool,
     /// Per camera-day.

@@ -163,6 +163,12 @@ pub trait Target: Send + Sync {
     /// The target as people know it: a folder, or address and bucket.
     fn name(&self) -> String;
 
+    /// Makes sure that the folder or bucket is there.
+    ///
+    /// # Errors
+    /// [`TargetError`] that says what is missing.
+    fn check(&self) -> Result<(), TargetError>;
+
     /// Stores what `source` gives under `object`, durably; what stood there is replaced at the end.
     ///
     /// # Errors

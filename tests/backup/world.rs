@@ -106,7 +106,13 @@ impl World {
     }
 
     pub fn catalogue(&self) -> Catalogue {
-        Catalogue::open(Arc::new(Store::open(&self.folder()).unwrap())).unwrap()
+        // A store that was just closed in this process lets go of its lock a moment later.
+        let mut store = None;
+        wait_for("the catalogue", || {
+            store = Store::open(&self.folder()).ok();
+            store.is_some()
+        });
+        Catalogue::open(Arc::new(store.unwrap())).unwrap()
     }
 
     pub fn rows(&self) -> Vec<SegmentRow> {

@@ -179,8 +179,11 @@ fn ask_recorder(recorder: &Recorder, args: &RunArgs, stop: &Stop) -> Result<Prin
         Told::State(None) => Err("the running recorder has no copier: restart it with this hall.toml".to_owned()),
         _ => Err("the running recorder answered another question than the one asked".to_owned()),
     };
-    let asked_at = SystemClock::new().wall();
-    let first = state(Ask::Wake)?;
+    let call = match recorder.ask(Ask::Wake).map_err(|e| e.to_string())? {
+        Told::Woken(call) => call,
+        _ => return Err("the running recorder answered another question than the one asked".to_owned()),
+    };
+    let first = state(Ask::State)?;
     if !args.once {
         print_lines([
             "正在运行的录像服务已开始备份 the running recorder was asked to copy; see `jiancha backup status`".to_owned()
@@ -189,13 +192,13 @@ fn ask_recorder(recorder: &Recorder, args: &RunArgs, stop: &Stop) -> Result<Prin
     }
     let bar = bar("备份 backup");
     loop {
-        // The recorder hears it within a second, and tells its state every five.
-        stop.wait(Duration::from_millis(500));
+        // The recorder hears it within a second, and tells when it has done.
+        stop.wait(Duration::from_millis(200));
         let now = state(Ask::State)?;
         show(&bar, &now);
         let left = now.segments_behind.saturating_sub(now.refused.len() as u64);
         let mut printed = Printed { refused: now.refused.len() as u64, left, ..Printed::default() };
-        let fresh = now.at.micros_since(asked_at) > 2_000_000 && !now.counting;
+        let fresh = now.heard >= call && !now.counting;
         printed.stopped_by = match &now.trouble {
             Some(t) if fresh && !t.fault.is_passing() => Some(format!("{}: {}: {}", now.target, t.object, t.detail)),
             _ if stop.is_stopped() => Some("stopped before everything was copied; the recorder goes on".into()),
