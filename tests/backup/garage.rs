@@ -134,13 +134,14 @@ fn prove_that_one_of_three_garage_nodes_may_die_in_mid_copy() {
     world.describe(&s3_section(&endpoint, "hall-1", "garage", &cluster.key_id, &cluster.secret));
 
     let mut command = world.command(&["backup", "run", "--once", "--patience", "120", "--rate-limit", "100", "--json"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
     // The node that dies is not the one we speak to: the store has to go on with two of three.
     wait_for("the first object", || {
         let info = cluster.nodes[1].ask(&["bucket", "info", "jiancha"]).unwrap_or_default();
         info.lines().any(|l| l.trim_start().starts_with("Objects:") && !l.contains(" 0") && !l.trim_end().ends_with(" 1"))
     });
     cluster.nodes[2].kill();
+    assert!(child.try_wait().unwrap().is_none(), "it was killed in the middle");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -150,7 +151,8 @@ fn prove_that_one_of_three_garage_nodes_may_die_in_mid_copy() {
     assert_eq!(world.doubt(&[]), (0, vec![]), "and is right with two nodes");
 
     cluster.nodes[2].start();
-    wait_for("the node to come back", || cluster.nodes[2].ask(&["status"]).is_some_and(|s| s.matches("node").count() >= 1));
+    let healthy = |told: String| !told.contains("FAILED NODES") && told.matches("127.0.0.1:").count() == 3;
+    wait_for("the node to come back", || cluster.nodes[0].ask(&["status"]).is_some_and(healthy));
     assert_eq!(world.doubt(&[]), (0, vec![]), "and with three again");
 
     // Restore drill from the cluster.

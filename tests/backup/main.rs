@@ -13,4 +13,5 @@ mod garage;
 mod lifetime;
 mod restoring;
 mod running;
+mod settings;
 mod world;
