@@ -379,7 +379,9 @@ impl Copier {
 
     fn succeeded(&mut self) {
         self.failures = 0;
-        lock(&self.shared).trouble = None;
+        if lock(&self.shared).trouble.take().is_some() {
+            tracing::info!("backup: {} takes copies again", self.target.name());
+        }
     }
 
     fn failed(&mut self, now: WallTime, e: TargetError) -> StepReport {

@@ -230,10 +230,11 @@ impl Mover<'_> {
             }
             name = plan::other_name(&item.path, &content);
         }
-        if name != item.path && self.target.head(&name)?.is_some() {
-            if let Some(row) = self.adopt(item, &content, &name)? {
-                return Ok(Done::Found(row));
-            }
+        if name != item.path
+            && self.target.head(&name)?.is_some()
+            && let Some(row) = self.adopt(item, &content, &name)?
+        {
+            return Ok(Done::Found(row));
         }
         self.put(item, &content, name)
     }

@@ -185,8 +185,8 @@ impl Restore<'_> {
         }
         let fetched = fetch(self.target, &object.name, &file, self.traffic)?;
         let row = fetched.judge(&root, path, known)?;
-        fetched.keep(&file, None)?;
-        enter(self.books, self.target, &root, &row, &fetched_digest(&root, &row)?, self.clock.wall())?;
+        fetched.come_back(&root, &row, None, self.target, self.clock.wall())?;
+        self.books.ask(Ask::Restored { row: Box::new(row) })?;
         Ok(back)
     }
 
@@ -215,43 +215,6 @@ impl Restore<'_> {
         }
         Ok(root.clone())
     }
-}
-
-/// Digest of the whole file as it lies on the root now.
-fn fetched_digest(root: &Path, row: &SegmentRow) -> Result<Whole, BackupError> {
-    let file = root.join(&row.path);
-    Source::note(&file, &mut |_| Ok(())).and_then(Source::hash).map_err(|source| BackupError::Io {
-        what: "read",
-        path: file,
-        source,
-    })
-}
-
-/// Enters a file that came back: into the note of its day first, which outlives the catalogue.
-pub(super) fn enter(
-    books: &dyn Books,
-    target: &dyn Target,
-    root: &Path,
-    row: &SegmentRow,
-    whole: &Whole,
-    now: WallTime,
-) -> Result<(), BackupError> {
-    let note = restored::RestoredFile {
-        path: row.path.clone(),
-        from: row.from,
-        to: row.to,
-        bytes: whole.bytes,
-        digest: whole.digest.clone(),
-        restored_at: now,
-        source: target.name(),
-    };
-    restored::add(root, note).map_err(|source| BackupError::Io {
-        what: "write the note of",
-        path: root.join(&row.path),
-        source,
-    })?;
-    books.ask(Ask::Restored { row: Box::new(row.clone()) })?;
-    Ok(())
 }
 
 /// Begins of the files that reach into the wish.
@@ -358,6 +321,33 @@ impl Fetched {
         row.digest = Some(seal.digest);
         row.restored = true;
         Ok(row)
+    }
+
+    /// Marks it in the note of its day and gives it its name. The note comes first: a kill in between leaves no file that came
+    /// back unmarked.
+    pub(super) fn come_back(
+        &self,
+        root: &Path,
+        row: &SegmentRow,
+        aside: Option<&Path>,
+        target: &dyn Target,
+        now: WallTime,
+    ) -> Result<(), BackupError> {
+        let note = restored::RestoredFile {
+            path: row.path.clone(),
+            from: row.from,
+            to: row.to,
+            bytes: self.whole.bytes,
+            digest: self.whole.digest.clone(),
+            restored_at: now,
+            source: target.name(),
+        };
+        restored::add(root, note).map_err(|source| BackupError::Io {
+            what: "write the note of",
+            path: root.join(&row.path),
+            source,
+        })?;
+        self.keep(&root.join(&row.path), aside)
     }
 
     /// Gives it its name. What stands there is given the name `aside`; without one, nothing may stand there.

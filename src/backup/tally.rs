@@ -169,9 +169,8 @@ impl Tally {
                     None if now.micros_since(row.to) < OPEN_MICROS => return Ok(()),
                     None => {}
                     Some(item) => {
-                        if !matches!(copies.proof_of(&row)?, Proof::Proven { .. }) {
-                            follow.waiting.push_back(item);
-                        }
+                        let proven = matches!(copies.proof_of(&row)?, Proof::Proven { .. });
+                        follow.waiting.extend((!proven).then_some(item));
                     }
                 }
                 follow.sought = row.from.plus_micros(1);

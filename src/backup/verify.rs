@@ -9,7 +9,7 @@ use super::BackupError;
 use super::ask::{Ask, Books};
 use super::copy::{Item, Traffic, not_as_written, read_back, upload};
 use super::records::CopyRow;
-use super::restore::{enter, fetch};
+use super::restore::fetch;
 use super::source::{Source, Whole};
 use super::target::{Fault, Target};
 use crate::catalogue::SegmentRow;
@@ -315,8 +315,9 @@ impl Verify<'_> {
         let fetched = fetch(self.target, &copy.object, &file, self.traffic)?;
         let back = fetched.judge(root, &row.path, Some(copy))?;
         let aside = PathBuf::from(self.aside(&file.display().to_string()));
-        fetched.keep(&file, (kind != Kind::Missing).then_some(aside.as_path()))?;
-        enter(self.books, self.target, root, &back, &fetched.whole, self.clock.wall())?;
+        let aside = (kind != Kind::Missing).then_some(aside.as_path());
+        fetched.come_back(root, &back, aside, self.target, self.clock.wall())?;
+        self.books.ask(Ask::Restored { row: Box::new(back) })?;
         Ok(true)
     }
 

@@ -1,6 +1,5 @@
 //! When a copy may go, and when nothing may be copied: the copier itself, with a clock moved by hand.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiancha::backup::copier::{Copier, StepReport};
@@ -41,7 +40,7 @@ fn work(copier: &mut Copier, now: &str) -> Vec<String> {
 /// The recordings are gone, and the catalogue knows it, as after retention.
 fn lose_recordings(world: &World, catalogue: &Catalogue) {
     std::fs::remove_dir_all(world.root().join("C1")).unwrap();
-    let roots = [PathBuf::from(world.root())];
+    let roots = [world.root()];
     rebuild(Some(catalogue), &roots, How { dry_run: false, forget_empty_roots: true }, &mut || {}).unwrap();
 }
 
