@@ -13,6 +13,7 @@ nextest() { cargo nextest --version >/dev/null 2>&1; }
 if [[ "${1:-}" == prove ]]; then
   step "长时间证明 · long proofs"
   export JIANCHA_PROVE=1
+  scripts/garage.sh
   # No proof found is a failure with either runner.
   if nextest; then
     exec cargo nextest run -E 'test(/(^|::)prove_/)'

@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 pub mod rebuild;
 mod records;
+pub mod restored;
 mod segments;
 pub mod share;
 pub mod store;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Catalogue, SegmentRow, StoreError, keys};
+use super::{Catalogue, SegmentRow, StoreError, keys, restored};
 use crate::hall::CameraId;
 use crate::segment::adopt::{Adopted, adopt, files_of};
 use crate::segment::identity::Identity;
@@ -83,7 +83,8 @@ pub fn rebuild(
     how: How,
     on_file: &mut dyn FnMut(),
 ) -> Result<Rebuilt, RebuildError> {
-    let mut run = Rebuild { catalogue, how, told: Rebuilt::default(), seen: HashSet::new(), full_roots: HashSet::new() };
+    let mut run =
+        Rebuild { catalogue, how, told: Rebuilt::default(), seen: HashSet::new(), full_roots: HashSet::new(), came_back: None };
     for root in roots {
         let fail = |source| RebuildError::Root { path: root.clone(), source };
         for camera in camera_folders(root).map_err(fail)? {
@@ -108,6 +109,8 @@ struct Rebuild<'a> {
     seen: HashSet<Vec<u8>>,
     /// Roots under which a segment was found.
     full_roots: HashSet<String>,
+    /// The camera-day read last, and its files that came back from the backup.
+    came_back: Option<(PathBuf, HashSet<String>)>,
 }
 
 impl Rebuild<'_> {
@@ -116,7 +119,10 @@ impl Rebuild<'_> {
         self.full_roots.insert(root.to_string_lossy().into_owned());
         let relative = file.strip_prefix(root).unwrap_or(file);
         match self.read(root, relative, file) {
-            Ok(Some(row)) => self.enter(&row, file),
+            Ok(Some(mut row)) => {
+                row.restored = self.is_restored(root, relative);
+                self.enter(&row, file)
+            }
             Ok(None) => {
                 self.leave(file, "it holds no whole part: what a kill left before the first picture; it may be deleted");
                 Ok(())
@@ -126,6 +132,19 @@ impl Rebuild<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What the note beside the file says; a note that cannot be read says nothing.
+    fn is_restored(&mut self, root: &Path, relative: &Path) -> bool {
+        let Some(day) = restored::day_folder(relative).map(|day| root.join(day)) else { return false };
+        if self.came_back.as_ref().is_none_or(|(known, _)| *known != day) {
+            let note = restored::read(root, relative).unwrap_or_else(|e| {
+                tracing::warn!("read {}: {e}; its files are not marked as restored", day.join(restored::NAME).display());
+                restored::RestoredNote::default()
+            });
+            self.came_back = Some((day, note.files.into_iter().map(|f| f.path).collect()));
+        }
+        self.came_back.as_ref().is_some_and(|(_, files)| files.contains(relative.to_string_lossy().as_ref()))
     }
 
     fn leave(&mut self, file: &Path, reason: &str) {

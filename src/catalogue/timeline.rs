@@ -25,6 +25,9 @@ pub struct RecordedSpan {
     pub to: WallTime,
     /// True when the pictures carry the recorder's stamp.
     pub stamped: bool,
+    /// True when it was lost and came back from the backup copy (由备份恢复).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
 }
 
 /// A gap (缺录): time that should have been recorded and was not.
@@ -73,17 +76,19 @@ pub fn timeline_with_removed(
     removed: &[Span],
     ledger: &[LedgerRow],
 ) -> Timeline {
-    let recorded = |stamped: bool| {
-        let spans = segments.iter().filter(|s| s.stamped == stamped).filter_map(|s| s.span().intersect(span)).collect();
+    let recorded = |stamped: bool, restored: bool| {
+        let alike = |s: &&SegmentRow| s.stamped == stamped && s.restored == restored;
+        let spans = segments.iter().filter(alike).filter_map(|s| s.span().intersect(span)).collect();
         Span::join(spans, SHORTEST_GAP_MICROS)
     };
     let mut spans: Vec<RecordedSpan> = Vec::new();
-    for stamped in [true, false] {
-        spans.extend(recorded(stamped).into_iter().map(|s| RecordedSpan {
+    for (stamped, restored) in [(true, false), (false, false), (true, true), (false, true)] {
+        spans.extend(recorded(stamped, restored).into_iter().map(|s| RecordedSpan {
             camera: camera.clone(),
             from: s.from,
             to: s.to,
             stamped,
+            restored,
         }));
     }
     spans.sort_by_key(|s| (s.from, s.to));
@@ -290,6 +295,17 @@ mod tests {
         let told = timeline_with_removed(&camera(), span, at(1000), &rows, &removed[..2], &ledger);
         assert_eq!(told.removed, [Span::new(at(260), at(300))]);
         assert_eq!(told.gaps.iter().map(|g| (g.from, g.to)).collect::<Vec<_>>(), [(at(300), at(400))]);
+    }
+
+    #[test]
+    fn what_came_back_from_the_backup_is_a_span_of_its_own_and_no_gap() {
+        let back = SegmentRow { restored: true, ..segment(60, 120) };
+        let t = timeline(&camera(), Span::new(at(0), at(180)), at(500), &[segment(0, 60), back, segment(120, 180)], &[]);
+        let told: Vec<_> = t.spans.iter().map(|s| (s.from, s.to, s.restored)).collect();
+        assert_eq!(told, [(at(0), at(60), false), (at(60), at(120), true), (at(120), at(180), false)]);
+        assert_eq!(t.gaps, []);
+        let json = serde_json::to_value(&t.spans).unwrap();
+        assert_eq!((json[0].get("restored"), &json[1]["restored"]), (None, &serde_json::Value::Bool(true)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::hall::Hall;
 
+pub mod backup;
 pub mod calendar;
 pub mod doctor;
 pub mod hold;
@@ -77,6 +78,8 @@ enum Command {
     Hold(hold::HoldArgs),
     /// Size the disks: what the working days to be kept need in terabytes, and whether the disks present hold it.
     Plan(plan::PlanArgs),
+    /// The second copy: how far it is, copy now, doubt both sides, fill gaps from it.
+    Backup(backup::BackupArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Retention(args) => retention::run(&args).into(),
         Command::Hold(args) => hold::run(&args).into(),
         Command::Plan(args) => plan::run(&args).into(),
+        Command::Backup(args) => backup::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }

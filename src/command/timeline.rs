@@ -200,7 +200,8 @@ fn table(timeline: &Timeline, open: &[Span], share: Share) -> String {
     let mut rows: Vec<(WallTime, WallTime, String)> = Vec::new();
     for s in &timeline.spans {
         let what = if s.stamped { "录像 recorded" } else { "录像(无叠加) recorded, unstamped" };
-        rows.push((s.from, s.to, format!("{} {what}", s.camera)));
+        let back = if s.restored { "，由备份恢复 restored from the backup" } else { "" };
+        rows.push((s.from, s.to, format!("{} {what}{back}", s.camera)));
     }
     for g in &timeline.gaps {
         let told = crate::observe::words::cause(g.cause);

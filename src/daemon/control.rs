@@ -49,6 +49,8 @@ pub enum Question {
     Retention(retention::Ask),
     /// What the cameras wrote on their newest days.
     Rates(measured::Ask),
+    /// Something about the second copy.
+    Backup(crate::backup::ask::Ask),
 }
 
 /// What is answered.
@@ -65,6 +67,8 @@ pub enum Answer {
     Retention(retention::Told),
     /// To [`Question::Rates`].
     Rates(Vec<measured::CameraMeasured>),
+    /// To [`Question::Backup`].
+    Backup(crate::backup::ask::Told),
     /// The question could not be answered.
     Refused(String),
 }
@@ -176,6 +180,9 @@ fn answer(line: &str, desk: &Desk) -> Answer {
             };
         }
         Ok(Question::Rates(asked)) => measured::measure(catalogue, asked).map(Answer::Rates),
+        Ok(Question::Backup(ask)) => {
+            return crate::backup::ask::answer(ask, catalogue).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Backup);
+        }
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };
     answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))

@@ -61,6 +61,8 @@ pub enum ComplaintKind {
     OpenListener,
     /// Two cameras with one address.
     SameAddress,
+    /// The backup would travel without encryption.
+    PlainHttp,
 }
 
 /// One sentence or value in both languages.

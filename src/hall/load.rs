@@ -4,6 +4,7 @@ use std::path::Path;
 
 use toml_edit::{Document, TableLike};
 
+use super::backup;
 use super::checks::{self, Drafts};
 use super::complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 use super::reader::{Lines, Reader, Section};
@@ -29,7 +30,7 @@ const MOST_SYNTAX_ERRORS: usize = 20;
 /// # Errors
 /// All complaints about the file at once; printing them names file, line, key, what was found and what would be right.
 pub fn load(path: &Path) -> Result<(Hall, Vec<Complaint>), Complaints> {
-    load_with(path, true)
+    load_with(path, true, true)
 }
 
 /// Reads `path` but leaves passwords outside the file alone (cameras get an empty one): for commands that look at recordings
@@ -38,10 +39,18 @@ pub fn load(path: &Path) -> Result<(Hall, Vec<Complaint>), Complaints> {
 /// # Errors
 /// As [`load`], without complaints about password files and variables.
 pub fn load_without_secrets(path: &Path) -> Result<(Hall, Vec<Complaint>), Complaints> {
-    load_with(path, false)
+    load_with(path, false, false)
 }
 
-fn load_with(path: &Path, secrets: bool) -> Result<(Hall, Vec<Complaint>), Complaints> {
+/// Reads `path` with the backup store's secret key and without the cameras' passwords: for commands that speak to the store only.
+///
+/// # Errors
+/// As [`load`], without complaints about cameras' password files and variables.
+pub fn load_for_backup(path: &Path) -> Result<(Hall, Vec<Complaint>), Complaints> {
+    load_with(path, false, true)
+}
+
+fn load_with(path: &Path, secrets: bool, backup_secret: bool) -> Result<(Hall, Vec<Complaint>), Complaints> {
     let refuse = |kind, line, found, right| {
         let complaint = Complaint { severity: Severity::Error, kind, line, key: String::new(), found, right };
         Err(Complaints::new(Some(path), vec![complaint]))
@@ -71,7 +80,7 @@ fn load_with(path: &Path, secrets: bool) -> Result<(Hall, Vec<Complaint>), Compl
         _ => Path::new("."),
     };
     let base_dir = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    parse_at(&text, Place { base_dir: &base_dir, surroundings: &Machine, secrets })
+    parse_at(&text, Place { base_dir: &base_dir, surroundings: &Machine, secrets, backup_secret })
         .map_err(|list| Complaints::new(Some(path), list))
 }
 
@@ -88,7 +97,8 @@ pub fn parse(text: &str, base_dir: &Path) -> Result<(Hall, Vec<Complaint>), Comp
 /// # Errors
 /// All complaints at once.
 pub fn parse_with(text: &str, base_dir: &Path, surroundings: &dyn Surroundings) -> Result<(Hall, Vec<Complaint>), Complaints> {
-    parse_at(text, Place { base_dir, surroundings, secrets: true }).map_err(|list| Complaints::new(None, list))
+    parse_at(text, Place { base_dir, surroundings, secrets: true, backup_secret: true })
+        .map_err(|list| Complaints::new(None, list))
 }
 
 fn parse_at(text: &str, place: Place<'_>) -> Result<(Hall, Vec<Complaint>), Vec<Complaint>> {
@@ -196,8 +206,14 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let calendar = super::calendar::read(reader, &calendar, place);
     let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
     let retention = retention::retention(reader, &retention);
+    let section = sections::single(reader, &root, "backup");
+    let secrets = place.backup_secret.then_some(place.surroundings);
+    let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir, calendar)?;
-    Some(Hall { hours, retention, ..built })
+    if let (Some(section), Some(backup)) = (&section, &backup) {
+        backup::apart(reader, section, backup, &built.storage);
+    }
+    Some(Hall { hours, retention, backup, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -242,6 +258,7 @@ fn build(
         calendar,
         hours: None,
         retention: retention::RetentionSettings::default(),
+        backup: None,
         base_dir: base_dir.to_path_buf(),
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! [`load`](fn@load) turns `hall.toml` into a [`Hall`]; every complaint about the file is collected and told at once.
 
+mod backup;
 mod calendar;
 mod checks;
 mod complaint;
@@ -19,10 +20,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use hours::{DayPart, OpeningHours};
-pub use load::{load, load_without_secrets, parse, parse_with};
+pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
 
@@ -107,6 +109,8 @@ pub struct Hall {
     pub hours: Option<OpeningHours>,
     /// How long footage stays.
     pub retention: RetentionSettings,
+    /// The second copy; `None` when hall.toml asks for none.
+    pub backup: Option<BackupSettings>,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }

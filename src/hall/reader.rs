@@ -237,7 +237,8 @@ fn describe(key: &str, item: &Item) -> Words {
         Item::ArrayOfTables(_) => ("多个表 [[…]]", "a list of tables [[…]]", String::new()),
         _ => ("表 […]", "a table […]", String::new()),
     };
-    let value = if key.starts_with("password") && !value.is_empty() { "***".to_owned() } else { value };
+    let value =
+        if (key.starts_with("password") || key.starts_with("secret")) && !value.is_empty() { "***".to_owned() } else { value };
     Words::new(format!("{zh} {value}").trim_end(), format!("{en} {value}").trim_end())
 }
 

@@ -1,4 +1,4 @@
-//! Where a camera's password comes from: a file, the environment, or (with a warning) the text itself.
+//! Where a camera's password, or a store's secret key, comes from: a file, the environment, or (with a warning) the text itself.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -59,8 +59,68 @@ impl Surroundings for Machine {
     }
 }
 
-/// The keys that can give a password.
-const SOURCES: [&str; 3] = ["password", "password_file", "password_env"];
+/// The keys that can give one secret.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    /// The secret itself.
+    pub(super) inline: &'static str,
+    /// A file that holds it.
+    pub(super) file: &'static str,
+    /// An environment variable that holds it.
+    pub(super) env: &'static str,
+}
+
+/// The keys that can give a camera's password.
+const CAMERA: Keys = Keys { inline: "password", file: "password_file", env: "password_env" };
+
+impl Keys {
+    fn given<'a>(self, section: &Section<'_>) -> Vec<&'a str> {
+        let all = [self.inline, self.file, self.env].into_iter();
+        all.filter(|key| section.table.get(key).is_some_and(|i| !i.is_none())).collect()
+    }
+}
+
+/// Reads a secret that must be given by exactly one of `keys`. With `surroundings` absent, one outside the file is not looked up.
+pub(super) fn one_of(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    keys: Keys,
+    base_dir: &Path,
+    surroundings: Option<&dyn Surroundings>,
+) -> Option<Secret> {
+    match keys.given(section).as_slice() {
+        [] => {
+            reader.error(
+                ComplaintKind::MissingKey,
+                section.line,
+                section.key(keys.file),
+                Words::new("没有密钥", "there is no secret key"),
+                Words::new(
+                    format!("请加上 {} = \"/etc/jiancha/….secret\"（或 {}）", keys.file, keys.env),
+                    format!("add {} = \"/etc/jiancha/….secret\" (or {})", keys.file, keys.env),
+                ),
+            );
+            None
+        }
+        [source] => password(reader, section, source, keys, base_dir, surroundings),
+        given => {
+            two(reader, section, given, keys);
+            None
+        }
+    }
+}
+
+fn two(reader: &mut Reader, section: &Section<'_>, given: &[&str], keys: Keys) {
+    let Some(last) = given.last() else { return };
+    let line = reader.line_of(section, last);
+    reader.error(
+        ComplaintKind::TwoPasswords,
+        line,
+        section.key(last),
+        Words::new(format!("密码同时写在 {}", given.join("、")), format!("the password is given by {}", given.join(" and "))),
+        Words::new(format!("只保留一处，建议 {}", keys.file), format!("keep one of them, best {}", keys.file)),
+    );
+}
 
 /// Reads the user name and password of a camera. With `surroundings` absent, passwords outside the file are not looked up.
 pub(super) fn credentials(
@@ -70,7 +130,7 @@ pub(super) fn credentials(
     surroundings: Option<&dyn Surroundings>,
 ) -> Option<Credentials> {
     let username = reader.text(section, "username", Need::Optional, "\"jiancha\"");
-    let given: Vec<&str> = SOURCES.into_iter().filter(|key| section.table.get(key).is_some_and(|i| !i.is_none())).collect();
+    let given = CAMERA.given(section);
     match given.as_slice() {
         [] => {
             if username.is_some() {
@@ -89,7 +149,7 @@ pub(super) fn credentials(
             None
         }
         [source] => {
-            let password = password(reader, section, source, base_dir, surroundings);
+            let password = password(reader, section, source, CAMERA, base_dir, surroundings);
             if username.is_none() && section.table.get("username").is_none() {
                 let line = reader.line_of(section, source);
                 reader.error(
@@ -102,18 +162,8 @@ pub(super) fn credentials(
             }
             Some(Credentials { username: username?, password: password? })
         }
-        [.., last] => {
-            let line = reader.line_of(section, last);
-            reader.error(
-                ComplaintKind::TwoPasswords,
-                line,
-                section.key(last),
-                Words::new(
-                    format!("密码同时写在 {}", given.join("、")),
-                    format!("the password is given by {}", given.join(" and ")),
-                ),
-                Words::new("只保留一处，建议 password_file", "keep one of them, best password_file"),
-            );
+        _ => {
+            two(reader, section, &given, CAMERA);
             None
         }
     }
@@ -123,31 +173,32 @@ fn password(
     reader: &mut Reader,
     section: &Section<'_>,
     source: &str,
+    keys: Keys,
     base_dir: &Path,
     surroundings: Option<&dyn Surroundings>,
 ) -> Option<Secret> {
     let line = reader.line_of(section, source);
     let example = match source {
-        "password_env" => "\"JIANCHA_CAMERA_PASSWORD\"",
-        "password_file" => "\"/etc/jiancha/c3.secret\"",
+        _ if source == keys.env => "\"JIANCHA_CAMERA_PASSWORD\"",
+        _ if source == keys.file => "\"/etc/jiancha/c3.secret\"",
         _ => "\"…\"",
     };
     let written = reader.text(section, source, Need::Required, example)?;
-    if source == "password" {
+    if source == keys.inline {
         reader.warn(
             ComplaintKind::ExposedPassword,
             line,
             section.key(source),
             Words::new("密码直接写在本文件里", "the password stands in this file itself"),
             Words::new(
-                "最好放进只有服务帐号可读的文件，用 password_file 指明",
-                "better kept in a file only the service account can read, named by password_file",
+                format!("最好放进只有服务帐号可读的文件，用 {} 指明", keys.file),
+                format!("better kept in a file only the service account can read, named by {}", keys.file),
             ),
         );
         return Some(Secret::new(written));
     }
     let Some(surroundings) = surroundings else { return Some(Secret::new("")) };
-    if source == "password_env" {
+    if source == keys.env {
         let value = surroundings.env(&written).filter(|value| !value.is_empty());
         if value.is_none() {
             reader.error(
@@ -158,7 +209,10 @@ fn password(
                     format!("环境变量 {} 没有设置或为空", show(&written)),
                     format!("the environment variable {} is not set or empty", show(&written)),
                 ),
-                Words::new("启动前请设置它，或改用 password_file", "set it before the start, or use password_file instead"),
+                Words::new(
+                    format!("启动前请设置它，或改用 {}", keys.file),
+                    format!("set it before the start, or use {} instead", keys.file),
+                ),
             );
         }
         return value.map(Secret::new);

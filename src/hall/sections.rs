@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 12] = [
+pub(super) const SECTIONS: [(&str, bool); 13] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -25,6 +25,7 @@ pub(super) const SECTIONS: [(&str, bool); 12] = [
     ("calendar", false),
     ("hours", false),
     ("retention", false),
+    ("backup", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -97,6 +98,8 @@ pub(super) struct Place<'a> {
     pub(super) surroundings: &'a dyn Surroundings,
     /// False: leave passwords outside the file alone.
     pub(super) secrets: bool,
+    /// False: leave the backup store's secret key alone.
+    pub(super) backup_secret: bool,
 }
 
 /// The one table of a `[…]` section.

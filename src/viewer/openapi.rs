@@ -110,6 +110,9 @@ pub(super) struct RecordedSpanForm {
     to: String,
     /// True when the pictures carry the recorder's stamp.
     stamped: bool,
+    /// True when it was lost and came back from the backup copy; left out otherwise.
+    #[schema(required = false)]
+    restored: bool,
 }
 
 /// A gap (缺录).
@@ -384,7 +387,13 @@ mod tests {
             alarms: vec![],
         });
         let camera = CameraId::new("C3");
-        assert_same::<RecordedSpanForm>(&RecordedSpan { camera: camera.clone(), from: t, to: t, stamped: true });
+        assert_same::<RecordedSpanForm>(&RecordedSpan {
+            camera: camera.clone(),
+            from: t,
+            to: t,
+            stamped: true,
+            restored: true,
+        });
         assert_same::<GapForm>(&Gap { camera, from: t, to: t, cause: GapCause::Disk, detail: "full".into() });
     }
 

@@ -138,6 +138,8 @@ export interface RecordedSpan {
   from: Rfc3339
   to: Rfc3339
   stamped: boolean
+  /** It was lost and came back from the backup copy. */
+  restored?: boolean
 }
 
 export interface Gap {
