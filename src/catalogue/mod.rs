@@ -74,6 +74,14 @@ impl Catalogue {
         self.segments.range_json_at_most(&keys::camera_time(camera, span.from), &keys::camera_time(camera, span.to), most)
     }
 
+    /// How many segments of `camera` begin in `span`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read.
+    pub fn count_segments_begun(&self, camera: &CameraId, span: Span) -> Result<u64, StoreError> {
+        self.segments.count(&keys::camera_time(camera, span.from), &keys::camera_time(camera, span.to))
+    }
+
     /// Every camera that has a segment here, by id.
     ///
     /// # Errors

@@ -186,7 +186,7 @@ mod tests {
             width: 1920,
             height: 1080,
             digest: None,
-        restored: false,
+            restored: false,
         }
     }
 

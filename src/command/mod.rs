@@ -132,11 +132,13 @@ pub fn complain(reason: &str) -> Outcome {
     Outcome::Failed
 }
 
-/// Prints a command's answer as JSON.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
+/// Prints a command's answer as JSON. A pipe that closes early ends it quietly.
 pub fn print_json(value: &impl Serialize) {
+    use std::io::Write as _;
     match serde_json::to_string_pretty(value) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => {
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+        }
         Err(e) => eprintln!("jiancha: {e}"),
     }
 }

@@ -187,10 +187,12 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let mut optional =
         |name: &str| sections::single(reader, &root, name).unwrap_or(Section { table: &empty, path: name.to_owned(), line: 0 });
     let (recording, stamp, viewer) = (optional("recording"), optional("stamp"), optional("viewer"));
+    let evidence = optional("evidence");
+    let key = super::evidence::read(reader, &evidence, place.base_dir);
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
-    build(hall, drafts, recording, stamp, listen, place.base_dir)
+    build(hall, drafts, recording, stamp, listen, key, place.base_dir)
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -200,6 +202,7 @@ fn build(
     recording: sections::RecordingDraft,
     stamp: sections::StampDraft,
     listen: std::net::SocketAddr,
+    key: Option<std::path::PathBuf>,
     base_dir: &Path,
 ) -> Option<Hall> {
     let storage: Vec<StorageRoot> =
@@ -208,6 +211,7 @@ fn build(
         Some(path) => path,
         None => storage.first()?.path.join(".jiancha"),
     };
+    let evidence = super::evidence::settings(key, &storage.first()?.path);
     let pickup_ids: Vec<String> = drafts.pickups.iter().filter_map(|p| p.id.clone()).collect();
     Some(Hall {
         name: hall.name?,
@@ -232,6 +236,7 @@ fn build(
             bitrate_kbps: stamp.bitrate_kbps,
         },
         viewer: ViewerSettings { listen },
+        evidence,
         base_dir: base_dir.to_path_buf(),
     })
 }

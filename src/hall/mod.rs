@@ -4,6 +4,7 @@
 
 mod checks;
 mod complaint;
+mod evidence;
 mod load;
 mod place;
 mod reader;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
+pub use evidence::EvidenceSettings;
 pub use load::{load, load_without_secrets, parse, parse_with};
 pub use secret::{Machine, SecretFile, Surroundings};
 
@@ -95,6 +97,8 @@ pub struct Hall {
     pub stamp: StampSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
+    /// The signing key.
+    pub evidence: EvidenceSettings,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }

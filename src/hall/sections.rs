@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 9] = [
+pub(super) const SECTIONS: [(&str, bool); 10] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -22,6 +22,7 @@ pub(super) const SECTIONS: [(&str, bool); 9] = [
     ("recording", false),
     ("stamp", false),
     ("viewer", false),
+    ("evidence", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.

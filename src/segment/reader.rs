@@ -85,9 +85,29 @@ pub fn index(path: &Path) -> Result<SegmentIndex, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
-    let not = |at, reason: &str| ReadError::NotASegment { path: path.to_owned(), at, reason: reason.to_owned() };
-
     let mut walk = Walk { file: &mut file, at: 0, length };
+    let (identity, init_end) = read_head(&mut walk, path)?;
+    walk.at = init_end;
+    let mut index = SegmentIndex { identity, init: 0..init_end, parts: Vec::new(), seal: None, whole_bytes: init_end };
+    read_parts(&mut walk, &mut index).map_err(io)?;
+    Ok(index)
+}
+
+/// Reads what the file at `path` says of itself, and nothing behind its head.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read or does not begin as a segment.
+pub fn identity(path: &Path) -> Result<Identity, ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    Ok(read_head(&mut Walk { file: &mut file, at: 0, length }, path)?.0)
+}
+
+/// Reads the boxes up to `moov`: the identity, and where the first part begins.
+fn read_head(walk: &mut Walk<'_>, path: &Path) -> Result<(Identity, u64), ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let not = |at, reason: &str| ReadError::NotASegment { path: path.to_owned(), at, reason: reason.to_owned() };
     let mut identity = None;
     let init_end = loop {
         let at = walk.at;
@@ -114,10 +134,7 @@ pub fn index(path: &Path) -> Result<SegmentIndex, ReadError> {
         walk.at = head.end();
     };
     let identity = identity.ok_or_else(|| not(0, "no identity box: not written by this recorder"))?;
-    walk.at = init_end;
-    let mut index = SegmentIndex { identity, init: 0..init_end, parts: Vec::new(), seal: None, whole_bytes: init_end };
-    read_parts(&mut walk, &mut index).map_err(io)?;
-    Ok(index)
+    Ok((identity, init_end))
 }
 
 /// Reads parts and the seal; stops without complaint where the file ends or stops making sense.
