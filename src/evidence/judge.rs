@@ -52,9 +52,9 @@ pub struct Day {
 }
 
 impl Day {
-    /// The newest manifest that counts.
+    /// The newest manifest that counts; of copies the first root's.
     pub fn newest(&self) -> Option<(&Found, &Told)> {
-        self.manifests.iter().filter_map(|f| Some((f, f.told.as_ref().ok()?))).max_by_key(|(f, _)| f.n)
+        self.manifests.iter().filter_map(|f| Some((f, f.told.as_ref().ok()?))).min_by_key(|(f, _)| std::cmp::Reverse(f.n))
     }
 
     /// True when retention removed the day and signed for it.
