@@ -13,7 +13,8 @@ use chrono::NaiveDate;
 
 use serde::Serialize;
 
-use self::pace::{Pace, mega};
+use self::pace::Pace;
+pub(super) use self::pace::mega;
 use self::progress::{CameraDone, Progress};
 use super::{ConfigArg, Outcome, complain, load_hall, print_json};
 use crate::catalogue::{Catalogue, SegmentRow, Store};

@@ -16,6 +16,7 @@ use crate::catalogue::timeline::Timeline;
 use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
 use crate::time::{Clock, Span};
+use crate::viewer::audit::{Audit, Note};
 
 /// Longest question.
 const LONGEST_QUESTION: u64 = 16 * 1024;
@@ -43,6 +44,13 @@ pub enum Question {
         /// Over which span.
         span: Span,
     },
+    /// Footage is about to be exported: to be written into the audit log first.
+    Export {
+        /// What leaves.
+        export: crate::export::Announcement,
+        /// The account that asked, such as `local uid 1000`.
+        from: String,
+    },
 }
 
 /// What is answered.
@@ -55,6 +63,8 @@ pub enum Answer {
     Cameras(Vec<CameraId>),
     /// To [`Question::Segments`].
     Segments(Vec<SegmentRow>),
+    /// To [`Question::Export`]: it stands in the audit log.
+    Noted,
     /// The question could not be answered.
     Refused(String),
 }
@@ -140,6 +150,10 @@ fn answer(line: &str, catalogue: &Catalogue, clock: &dyn Clock) -> Answer {
         Ok(Question::Timeline { camera, span }) => catalogue.timeline(&camera, span, clock.wall()).map(Answer::Timeline),
         Ok(Question::Cameras) => catalogue.cameras().map(Answer::Cameras),
         Ok(Question::Segments { camera, span }) => catalogue.segments_begun(&camera, span, PAGE).map(Answer::Segments),
+        Ok(Question::Export { export, from }) => {
+            let note = Note::exported(clock.wall(), &from, &export);
+            Audit::open(catalogue.store()).and_then(|audit| audit.append(note)).map(|()| Answer::Noted)
+        }
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };
     answer.unwrap_or_else(|e| Answer::Refused(e.to_string()))

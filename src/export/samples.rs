@@ -99,13 +99,11 @@ pub struct Format {
     pub height: u32,
 }
 
-/// A segment file, open for export.
+/// What a segment file holds. The file itself is not kept open: a day's export has more of them than a process may hold.
 #[derive(Debug)]
 pub struct Source {
     /// Its path.
     pub path: PathBuf,
-    /// The open file.
-    pub file: File,
     /// What it says of itself.
     pub identity: Identity,
     /// How its tracks are coded.
@@ -137,7 +135,7 @@ pub enum SampleError {
     },
 }
 
-/// Opens the segment at `path` and reads its table of samples.
+/// Reads the table of samples of the segment at `path`.
 ///
 /// # Errors
 /// [`SampleError`] when it cannot be read or its front is damaged. Behind the last whole part nothing is complained about.
@@ -175,7 +173,7 @@ pub fn read(path: &Path) -> Result<Source, SampleError> {
         parts.push(part);
         at = end;
     }
-    Ok(Source { path: path.to_owned(), file, identity, format, parts })
+    Ok(Source { path: path.to_owned(), identity, format, parts })
 }
 
 /// Positioned reads through one window.

@@ -57,7 +57,7 @@ impl Pace {
 
 /// Megabytes.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people and for pacing")]
-pub(super) fn mega(bytes: u64) -> f64 {
+pub(in crate::command) fn mega(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
