@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic here is a failed test with a line number")]
 
+#[path = "export_tables/mod.rs"]
+mod tables;
 mod world;
 
 use std::path::{Path, PathBuf};
