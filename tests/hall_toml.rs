@@ -129,6 +129,19 @@ fn paths_start_at_the_folder_of_the_file() {
 }
 
 #[test]
+fn the_signing_key_lies_on_the_first_storage_root_unless_said_otherwise() {
+    let key = |more: &str| read(&(with_line(34, "path = \"/srv/jiancha/a\"") + more)).map(|(hall, _)| hall.evidence.key);
+    assert_eq!(key("").expect("a good file"), PathBuf::from("/srv/jiancha/a/.jiancha-key/signing.pem"));
+    assert_eq!(
+        key("[evidence]\nkey = \"key/signing.pem\"\n").expect("a good file"),
+        PathBuf::from("/etc/jiancha/key/signing.pem")
+    );
+    let refused = key("[evidence]\nkeys = \"x\"\n").expect_err("one fault");
+    assert_eq!(told(&refused.list), [(39, "evidence.keys", UnknownKey)]);
+    assert!(refused.list[0].right.en.contains("did you mean key?"), "{:?}", refused.list[0].right);
+}
+
+#[test]
 fn a_pickup_of_its_own_and_a_list_of_inline_tables_are_read() {
     let text = with_line(23, "pickup = \"P1\"") + "[[pickup]]\nid = \"P1\"\ncamera = \"C3\"\n";
     let (hall, _) = read(&text).expect("a good file");

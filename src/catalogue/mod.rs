@@ -114,6 +114,14 @@ impl Catalogue {
         self.segments.begun(camera, span.from, span.to, most)
     }
 
+    /// How many segments of `camera` begin in `span`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the table cannot be read.
+    pub fn count_segments_begun(&self, camera: &CameraId, span: Span) -> Result<u64, StoreError> {
+        self.segments.count(camera, span.from, span.to)
+    }
+
     /// Every camera that has a segment here, by id.
     ///
     /// # Errors

@@ -155,7 +155,12 @@ impl Segments {
     }
 
     /// All rows of `camera` that begin in `from..to`, and the number of those that cannot be read.
-    pub(super) fn begun_counted(&self, camera: &CameraId, from: WallTime, to: WallTime) -> Result<(Vec<SegmentRow>, usize), StoreError> {
+    pub(super) fn begun_counted(
+        &self,
+        camera: &CameraId,
+        from: WallTime,
+        to: WallTime,
+    ) -> Result<(Vec<SegmentRow>, usize), StoreError> {
         self.0.range_as(&keys::camera_time(camera, from), &keys::camera_time(camera, to), usize::MAX, &decode)
     }
 
@@ -170,6 +175,11 @@ impl Segments {
     /// The last row of `camera` that begins before `t`.
     pub(super) fn last_before(&self, camera: &CameraId, t: WallTime) -> Result<Option<SegmentRow>, StoreError> {
         self.0.end_as(&keys::camera_prefix(camera), &keys::camera_time(camera, t), true, &decode)
+    }
+
+    /// Number of rows of `camera` that begin in `from..to`.
+    pub(super) fn count(&self, camera: &CameraId, from: WallTime, to: WallTime) -> Result<u64, StoreError> {
+        self.0.count(&keys::camera_time(camera, from), &keys::camera_time(camera, to))
     }
 
     pub(super) fn key_from(&self, from: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

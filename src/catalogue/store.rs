@@ -267,6 +267,17 @@ impl Table {
         Ok(last.map(|(key, _)| key.to_vec()))
     }
 
+    /// Number of rows with keys in `start..end`; their values are not read.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store refuses.
+    pub fn count(&self, start: &[u8], end: &[u8]) -> Result<u64, StoreError> {
+        if start >= end {
+            return Ok(0);
+        }
+        self.tree.range(start..end).keys().try_fold(0, |n, key| key.map(|_| n + 1)).map_err(|e| io(&self.name, &e))
+    }
+
     /// The first key that is not before `from`.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::hall::Hall;
 pub mod backup;
 pub mod calendar;
 pub mod doctor;
+pub mod export;
 pub mod hold;
 pub mod plan;
 pub mod rebuild;
@@ -24,6 +25,7 @@ pub mod simulate;
 pub mod timeline;
 pub mod user;
 pub mod verify;
+pub mod verify_export;
 
 /// Outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +62,12 @@ enum Command {
     Run(run::RunArgs),
     /// Show what was recorded of a window or camera, and what is missing and why.
     Timeline(timeline::TimelineArgs),
-    /// Check every recorded file against its digest, its run's chain and the catalogue; whole or by range.
+    /// Check every recorded file against its digest, its run's chain, the catalogue and the signed manifests; whole or by range.
     Verify(verify::VerifyArgs),
+    /// Export footage of a span as plain MP4, or as an evidence package that can be checked offline.
+    Export(export::ExportArgs),
+    /// Check an evidence package offline, with the recorder's public key alone.
+    VerifyExport(verify_export::VerifyExportArgs),
     /// Make the catalogue of segments again from the files alone.
     Rebuild(rebuild::RebuildArgs),
     /// Run the recorder against media files with a stepped clock: faster than real time, deterministic, for CI.
@@ -109,6 +115,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args).into(),
         Command::Timeline(args) => timeline::run(&args).into(),
         Command::Verify(args) => verify::run(&args).into(),
+        Command::Export(args) => export::run(&args).into(),
+        Command::VerifyExport(args) => verify_export::run(&args).into(),
         Command::Rebuild(args) => rebuild::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),
@@ -149,7 +157,7 @@ pub fn complain(reason: &str) -> Outcome {
     Outcome::Failed
 }
 
-/// Prints a command's answer as JSON.
+/// Prints a command's answer as JSON. A pipe that closes early ends it quietly.
 pub fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => print_text(&(text + "\n")),

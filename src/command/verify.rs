@@ -1,21 +1,31 @@
-//! `jiancha verify`: every recorded file against its digest, its run's chain and the catalogue.
+//! `jiancha verify`: every recorded file against its digest, its run's chain, the catalogue and the signed manifests of its day.
 
-use std::collections::{BTreeSet, HashSet};
-use std::io::{IsTerminal as _, Write as _};
+mod pace;
+mod progress;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use chrono::NaiveDate;
+
 use serde::Serialize;
 
+use self::pace::Pace;
+pub(super) use self::pace::mega;
+use self::progress::{CameraDone, Progress};
 use super::{ConfigArg, Outcome, complain, load_hall, print_json};
 use crate::catalogue::{Catalogue, SegmentRow, Store};
 use crate::daemon::control::{Answer, Question, ask, ask_segments};
+use crate::evidence::judge::{self as days, Circumstances, Days};
+use crate::evidence::{Keyring, PublicHalf, manifest};
 use crate::hall::{CameraId, Hall};
 use crate::segment::adopt::files_of;
 use crate::segment::verify::file::{Examined, begun, examine};
 use crate::segment::verify::{Problem, ProblemKind, camera_folders, chain};
-use crate::time::{MICROS_PER_SECOND, Span, WallTime};
+use crate::time::{Clock as _, MICROS_PER_SECOND, Span, SystemClock, WallTime};
 
 /// A file that grew so lately is still being written: while one run is drained, the next one's file is newer.
 const STILL_WRITTEN: Duration = Duration::from_secs(60);
@@ -27,7 +37,9 @@ const LATEST: WallTime = WallTime::from_micros(253_370_764_800_000_000);
 #[derive(clap::Args)]
 #[command(after_help = "Exit code 0: nothing found; 1: problems; 2: it could not be done. The recorder may run meanwhile.\n\
 Example, one day of one camera at no more than 40 MB/s:\n  \
-jiancha verify --camera C3 --from 2026-11-22T00:00:00+08:00 --to 2026-11-23T00:00:00+08:00 --rate-limit 40")]
+jiancha verify --camera C3 --from 2026-11-22T00:00:00+08:00 --to 2026-11-23T00:00:00+08:00 --rate-limit 40\n\
+Example, everything, in as many sittings as it takes:\n  \
+jiancha verify --resume")]
 pub struct VerifyArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -43,6 +55,15 @@ pub struct VerifyArgs {
     /// Read no faster than this many megabytes a second.
     #[arg(long, value_name = "MB/s", value_parser = rate)]
     rate_limit: Option<f64>,
+    /// Go on where an interrupted `verify --resume` stopped; begins anew when there is none. What is done is kept beside the catalogue.
+    #[arg(long)]
+    resume: bool,
+    /// Keep what is done in this file instead; goes on from it when it is there.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// A public key (PEM) that manifests may be signed with, besides those beside the recorder's own. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -61,6 +82,10 @@ struct Printed {
     bytes: u64,
     /// Files a kill left before their first picture: no recording, no problem.
     empty: u64,
+    /// Segments of an interrupted verify that were not read again.
+    resumed: u64,
+    /// Signed manifests that hold, by the id of the key that signed them.
+    manifests: BTreeMap<String, u64>,
     seconds: f64,
     problems: Vec<Problem>,
 }
@@ -86,10 +111,14 @@ struct Verify<'a> {
     hall: &'a Hall,
     /// Storage roots that are there.
     roots: Vec<&'a Path>,
+    /// What was asked for.
+    asked: Span,
     /// Files and rows that begin in here are looked at.
     span: Span,
     only: Option<CameraId>,
+    ring: Keyring,
     pace: Pace,
+    progress: Progress,
     told: Printed,
 }
 
@@ -109,10 +138,37 @@ impl<'a> Verify<'a> {
         // A segment reaches as far as its length and one key frame distance into what follows; paths tell whole seconds.
         let reach = (i64::from(hall.recording.segment_seconds) + 60) * MICROS_PER_SECOND;
         let from = if args.from.is_some() { asked.from.plus_micros(-reach).floor_second() } else { asked.from };
-        let told = Printed { segments: 0, bytes: 0, empty: 0, seconds: 0.0, problems: Vec::new() };
+        let told = Printed {
+            segments: 0,
+            bytes: 0,
+            empty: 0,
+            resumed: 0,
+            manifests: BTreeMap::new(),
+            seconds: 0.0,
+            problems: Vec::new(),
+        };
         let only = args.camera.as_deref().map(CameraId::new);
+        let mut ring = Keyring::beside(&hall.evidence.key).map_err(|e| e.to_string())?;
+        for key in &args.key {
+            ring.add(PublicHalf::read(key).map_err(|e| e.to_string())?);
+        }
+        let state = match (&args.state, args.resume) {
+            (Some(file), _) => Some(file.clone()),
+            (None, true) if hall.recording.catalogue.is_dir() => Some(hall.recording.catalogue.join("verify-state.jsonl")),
+            (None, true) => {
+                return Err(format!(
+                    "no catalogue folder at {} to keep what is done: name a file with --state",
+                    hall.recording.catalogue.display()
+                ));
+            }
+            (None, false) => None,
+        };
+        let progress = match state {
+            Some(file) => Progress::open(&file, &progress::Header::new(hall, asked, only.as_ref()))?,
+            None => Progress::none(),
+        };
         let pace = Pace::new(args.rate_limit);
-        Ok(Self { hall, roots: Vec::new(), span: Span::new(from, asked.to), only, pace, told })
+        Ok(Self { hall, roots: Vec::new(), asked, span: Span::new(from, asked.to), only, ring, pace, progress, told })
     }
 
     fn work(mut self) -> Result<Printed, String> {
@@ -125,24 +181,43 @@ impl<'a> Verify<'a> {
         }
         let cameras = self.cameras()?;
         for camera in &cameras {
-            for (_, path) in self.files(camera)? {
-                self.pace.all += std::fs::metadata(path).map_or(0, |m| m.len());
+            if self.progress.done(camera).is_none() {
+                for (_, path) in self.files(camera)? {
+                    self.pace.expect(std::fs::metadata(path).map_or(0, |m| m.len()));
+                }
             }
         }
         for camera in &cameras {
-            self.camera(camera)?;
+            let done = match self.progress.done(camera) {
+                Some(done) => {
+                    self.told.resumed += done.segments;
+                    done
+                }
+                None => {
+                    let done = self.camera(camera)?;
+                    self.progress.finish(camera, &done)?;
+                    done
+                }
+            };
+            self.told.segments += done.segments;
+            self.told.bytes += done.bytes;
+            self.told.empty += done.empty;
+            self.told.problems.extend(done.problems);
+            for (key, n) in done.manifests {
+                *self.told.manifests.entry(key).or_default() += n;
+            }
         }
         if self.told.segments > 0 && !self.hall.recording.catalogue.exists() {
             let folder = self.hall.recording.catalogue.display().to_string();
             self.tell(Problem::new(folder, ProblemKind::CatalogueMissing, "there is no catalogue at all"));
         }
+        self.progress.clear()?;
         self.pace.clear();
         self.told.seconds = began.elapsed().as_secs_f64();
         Ok(self.told)
     }
 
     fn tell(&mut self, problem: Problem) {
-        self.pace.clear();
         self.told.problems.push(problem);
     }
 
@@ -207,49 +282,78 @@ impl<'a> Verify<'a> {
         Ok(Known { rows: Some(inside(rows)), running: false })
     }
 
-    fn camera(&mut self, camera: &CameraId) -> Result<(), String> {
+    fn camera(&mut self, camera: &CameraId) -> Result<CameraDone, String> {
         let known = self.known(camera)?;
         let listed = self.files(camera)?;
         let newest = listed.len().saturating_sub(1);
         let (mut files, mut open_expected) = (Vec::new(), Vec::new());
+        let mut done = CameraDone::default();
         for (n, (root, path)) in listed.iter().enumerate() {
             let growing = known.running && (n == newest || is_young(path));
-            let relative = path.strip_prefix(root).unwrap_or(path);
-            self.pace.camera.clone_from(&camera.to_string());
-            if let Some(file) = examine(root, relative, &mut |bytes| self.pace.read(bytes)) {
-                self.told.segments += 1;
-                self.told.bytes += file.length;
+            if let Some(file) = self.examine(camera, root, path)? {
+                done.segments += 1;
+                done.bytes += file.length;
                 files.push(file);
                 open_expected.push(growing);
             }
         }
+        let days = days::read(&self.roots, camera, &self.ring);
+        for told in days.values().flat_map(|d| &d.manifests).filter_map(|f| f.told.as_ref().ok()) {
+            *done.manifests.entry(told.key.clone()).or_default() += 1;
+        }
         let rows = known.rows.as_deref().unwrap_or_default();
-        self.judge_files(&files, &open_expected, rows);
-        let mut disagreements = known.rows.as_ref().map_or(Vec::new(), |rows| self.compare(&files, rows));
+        self.judge_files(&files, &open_expected, rows, &mut done);
+        done.problems.extend(chain::judge(&files, &days::bridges(&days), self.asked.from.as_micros() > 0));
+        let circumstances = Circumstances {
+            now: SystemClock::new().wall(),
+            running: known.running,
+            asked: self.asked,
+            all_roots: self.roots.len() == self.hall.storage.len(),
+        };
+        let of_days = days::judge(&days, &files, circumstances);
+        let gone = gone_days(&days, &of_days);
+        done.problems.extend(of_days);
+        let mut disagreements = known.rows.as_ref().map_or(Vec::new(), |rows| self.compare(&files, rows, &gone));
         if known.running && !disagreements.is_empty() {
             // The recorder went on while the files were read: what was so then may be told by now.
-            disagreements = self.compare(&files, &self.known(camera)?.rows.unwrap_or_default());
+            disagreements = self.compare(&files, &self.known(camera)?.rows.unwrap_or_default(), &gone);
         }
-        disagreements.into_iter().for_each(|p| self.tell(p));
-        Ok(())
+        done.problems.extend(disagreements);
+        Ok(done)
     }
 
-    /// Each file alone, and the chain.
-    fn judge_files(&mut self, files: &[Examined], open_expected: &[bool], rows: &[SegmentRow]) {
+    /// Reads a file, unless an interrupted verify has read it as it still is.
+    fn examine(&mut self, camera: &CameraId, root: &Path, path: &Path) -> Result<Option<Examined>, String> {
+        let relative = path.strip_prefix(root).unwrap_or(path);
+        if let Some(file) = self.progress.examined(root, relative, path) {
+            self.told.resumed += 1;
+            self.pace.skip(file.length);
+            return Ok(Some(file));
+        }
+        self.pace.at(camera);
+        let pace = &mut self.pace;
+        let file = examine(root, relative, &mut |bytes| pace.read(bytes));
+        if let Some(file) = &file {
+            self.progress.note(file, path)?;
+        }
+        Ok(file)
+    }
+
+    /// Each file alone.
+    fn judge_files(&self, files: &[Examined], open_expected: &[bool], rows: &[SegmentRow], done: &mut CameraDone) {
         let rows = chain::by_path(rows);
         let last = chain::followed(files);
         for (file, open_expected) in files.iter().zip(open_expected) {
             let row = row_of(&rows, file);
             let followed = file.identity.as_ref().is_ok_and(|i| last.get(&i.run).is_some_and(|n| *n > i.number));
             let empty = file.is_empty() && row.is_none() && !followed;
-            self.told.empty += u64::from(empty && !open_expected);
-            file.judge(*open_expected || empty, row).into_iter().for_each(|p| self.tell(p));
+            done.empty += u64::from(empty && !open_expected);
+            done.problems.extend(file.judge(*open_expected || empty, row));
         }
-        chain::judge(files).into_iter().for_each(|p| self.tell(p));
     }
 
-    /// Sound files against rows, rows against files.
-    fn compare(&self, files: &[Examined], rows: &[SegmentRow]) -> Vec<Problem> {
+    /// Sound files against rows, rows against files. Rows of the days `gone` are told of with their day.
+    fn compare(&self, files: &[Examined], rows: &[SegmentRow], gone: &BTreeSet<NaiveDate>) -> Vec<Problem> {
         let by_path = chain::by_path(rows);
         let sound = files.iter().filter(|f| f.judge(true, None).is_empty());
         let mut problems: Vec<Problem> = sound.filter_map(|f| chain::compare(f, row_of(&by_path, f))).collect();
@@ -257,7 +361,7 @@ impl<'a> Verify<'a> {
         // What lies on a root that is not there was told with the root.
         let missing_root =
             |root: &str| self.hall.storage.iter().any(|r| r.path == Path::new(root) && !self.roots.contains(&r.path.as_path()));
-        for row in rows {
+        for row in rows.iter().filter(|row| !gone.contains(&manifest::date_of(row.from))) {
             let path = Path::new(&row.root).join(&row.path);
             if !there.contains(&path.display().to_string()) && !missing_root(&row.root) && !path.exists() {
                 let detail = format!("recorded from {} to {}, number {} of run {}", row.from, row.to, row.number, row.run);
@@ -266,6 +370,14 @@ impl<'a> Verify<'a> {
         }
         problems
     }
+}
+
+/// Days whose files are gone as a whole: removed, or told of as missing.
+fn gone_days(days: &Days, problems: &[Problem]) -> BTreeSet<NaiveDate> {
+    let missing: HashSet<&str> =
+        problems.iter().filter(|p| p.kind == ProblemKind::DayMissing).map(|p| p.file.as_str()).collect();
+    let gone = |day: &days::Day| day.is_removed() || day.folders.iter().any(|f| missing.contains(f.to_string_lossy().as_ref()));
+    days.iter().filter(|(_, day)| gone(day)).map(|(date, _)| *date).collect()
 }
 
 fn row_of<'r>(rows: &std::collections::HashMap<(&str, &str), &'r SegmentRow>, file: &Examined) -> Option<&'r SegmentRow> {
@@ -281,93 +393,27 @@ fn is_young(path: &Path) -> bool {
     modified.is_ok_and(|t| SystemTime::now().duration_since(t).map_or(true, |age| age < STILL_WRITTEN))
 }
 
-/// Holds the reading to its rate and shows how far it is.
-struct Pace {
-    began: Instant,
-    limit: Option<f64>,
-    done: u64,
-    all: u64,
-    camera: String,
-    /// When the line was last drawn; `None` when nobody looks.
-    shown: Option<Instant>,
-}
-
-impl Pace {
-    fn new(limit: Option<f64>) -> Self {
-        let now = Instant::now();
-        Self {
-            began: now,
-            limit,
-            done: 0,
-            all: 0,
-            camera: String::new(),
-            shown: std::io::stderr().is_terminal().then_some(now),
-        }
-    }
-
-    fn read(&mut self, bytes: u64) {
-        self.done += bytes;
-        if let Some(limit) = self.limit {
-            std::thread::sleep(ahead(self.done, self.began.elapsed(), limit));
-        }
-        if self.shown.is_some_and(|shown| shown.elapsed() >= Duration::from_millis(200)) {
-            self.shown = Some(Instant::now());
-            let seconds = self.began.elapsed().as_secs_f64().max(1e-3);
-            let line = format!(
-                "\r\x1b[K校验 verify {:>3}%  {:.1} / {:.1} GB  {:.0} MB/s  {}",
-                (self.done * 100).checked_div(self.all).unwrap_or(100).min(100),
-                mega(self.done) / 1000.0,
-                mega(self.all) / 1000.0,
-                mega(self.done) / seconds,
-                self.camera
-            );
-            // A terminal that went away does not stop the work.
-            let _ = std::io::stderr().write_all(line.as_bytes());
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-/// Megabytes.
-#[expect(clippy::cast_precision_loss, reason = "a figure for people and for pacing")]
-fn mega(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
-/// How long to wait so that `done` bytes after `elapsed` are no more than `limit` megabytes a second.
-fn ahead(done: u64, elapsed: Duration, limit: f64) -> Duration {
-    Duration::try_from_secs_f64(mega(done) / limit - elapsed.as_secs_f64()).unwrap_or_default()
-}
-
-#[expect(clippy::print_stdout, reason = "the command's answer")]
+/// Writes to standard output; a pipe that closes early ends it quietly.
 fn print_table(printed: &Printed) {
-    for p in &printed.problems {
-        println!("{}  {}", p.kind.word(), p.file);
-        println!("    {} {}", p.what.zh, p.what.en);
-        println!("    {}", p.detail);
-        println!("    → {} {}", p.remedy.zh, p.remedy.en);
-    }
-    println!(
-        "{} 段录像 segments, {:.1} MB, {} 个问题 problems, {:.1} s",
-        printed.segments,
-        mega(printed.bytes),
-        printed.problems.len(),
-        printed.seconds
-    );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reading_waits_for_its_rate_and_never_for_nothing() {
-        assert_eq!(ahead(40_000_000, Duration::from_millis(500), 40.0), Duration::from_millis(500));
-        assert_eq!(ahead(40_000_000, Duration::from_secs(2), 40.0), Duration::ZERO);
-    }
+    let mut out = std::io::stdout().lock();
+    let mut print = || -> std::io::Result<()> {
+        for p in &printed.problems {
+            writeln!(out, "{}  {}", p.kind.word(), p.file)?;
+            writeln!(out, "    {} {}", p.what.zh, p.what.en)?;
+            writeln!(out, "    {}", p.detail)?;
+            writeln!(out, "    → {} {}", p.remedy.zh, p.remedy.en)?;
+        }
+        for (key, n) in &printed.manifests {
+            writeln!(out, "{n} 份日清单由密钥 {key} 签署 manifests signed by key {key}")?;
+        }
+        writeln!(
+            out,
+            "{} 段录像 segments, {:.1} MB, {} 个问题 problems, {:.1} s",
+            printed.segments,
+            mega(printed.bytes),
+            printed.problems.len(),
+            printed.seconds
+        )
+    };
+    let _ = print();
 }

@@ -18,6 +18,7 @@ use crate::hall::CameraId;
 use crate::retention;
 use crate::retention::capacity::measured;
 use crate::time::{Clock, Span};
+use crate::viewer::audit::{Audit, Note};
 
 /// Longest question.
 const LONGEST_QUESTION: u64 = 16 * 1024;
@@ -51,6 +52,13 @@ pub enum Question {
     Rates(measured::Ask),
     /// Something about the second copy.
     Backup(crate::backup::ask::Ask),
+    /// Footage is about to be exported: to be written into the audit log first.
+    Export {
+        /// What leaves.
+        export: crate::export::Announcement,
+        /// The account that asked, such as `local uid 1000`.
+        from: String,
+    },
 }
 
 /// What is answered.
@@ -69,6 +77,8 @@ pub enum Answer {
     Rates(Vec<measured::CameraMeasured>),
     /// To [`Question::Backup`].
     Backup(crate::backup::ask::Told),
+    /// To [`Question::Export`]: it stands in the audit log.
+    Noted,
     /// The question could not be answered.
     Refused(String),
 }
@@ -182,6 +192,10 @@ fn answer(line: &str, desk: &Desk) -> Answer {
         Ok(Question::Rates(asked)) => measured::measure(catalogue, asked).map(Answer::Rates),
         Ok(Question::Backup(ask)) => {
             return crate::backup::ask::answer(ask, catalogue).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Backup);
+        }
+        Ok(Question::Export { export, from }) => {
+            let note = Note::exported(desk.clock.wall(), &from, &export);
+            Audit::open(catalogue.store()).and_then(|audit| audit.append(note)).map(|()| Answer::Noted)
         }
         Err(e) => return Answer::Refused(format!("not a question this recorder knows: {e}")),
     };

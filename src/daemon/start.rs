@@ -17,6 +17,7 @@ use super::storage::StorageDesk;
 use super::watch::Watch;
 use super::{control, resume, storage};
 use crate::catalogue::{Catalogue, Store, StoreError};
+use crate::evidence::{KeyError, Signer};
 use crate::hall::{Camera, CameraId, Hall, StampMode};
 use crate::live::LiveHub;
 use crate::observe::meter::Meter;
@@ -54,6 +55,9 @@ pub enum StartError {
     /// The catalogue cannot be opened.
     #[error(transparent)]
     Catalogue(#[from] StoreError),
+    /// There is no key to sign with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Stamping cannot work with these settings.
     #[error("stamp: {0}")]
     Stamp(#[from] StampError),
@@ -129,7 +133,9 @@ impl Recorder {
             started: clock.wall(),
         };
         let (states, state) = watch::channel(Arc::new(watcher.look(&HashMap::new(), &[])));
+        let signer = Signer::open_or_make(&hall.evidence.key)?;
         let shown = Shown {
+            recorder_key: signer.public().clone(),
             hall: hall.clone(),
             catalogue: catalogue.clone(),
             live: live.clone(),

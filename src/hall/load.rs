@@ -200,6 +200,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let (recording, stamp, viewer) = (optional("recording"), optional("stamp"), optional("viewer"));
     let calendar = optional("calendar");
     let retention = optional("retention");
+    let evidence = optional("evidence");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
@@ -209,11 +210,13 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let section = sections::single(reader, &root, "backup");
     let secrets = place.backup_secret.then_some(place.surroundings);
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
-    let built = build(hall, drafts, recording, stamp, listen, place.base_dir, calendar)?;
+    let key = super::evidence::read(reader, &evidence, place.base_dir);
+    let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
+    let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { hours, retention, backup, ..built })
+    Some(Hall { calendar, hours, retention, backup, evidence, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -224,13 +227,13 @@ fn build(
     stamp: sections::StampDraft,
     listen: std::net::SocketAddr,
     base_dir: &Path,
-    calendar: super::CalendarSettings,
 ) -> Option<Hall> {
     let storage: Vec<StorageRoot> = drafts.storage.into_iter().map(|s| s.draft).collect::<Option<_>>()?;
     let catalogue = match recording.catalogue {
         Some(path) => path,
         None => storage.first()?.path.join(".jiancha"),
     };
+    let evidence = super::evidence::settings(None, &storage.first()?.path);
     let pickup_ids: Vec<String> = drafts.pickups.iter().filter_map(|p| p.id.clone()).collect();
     Some(Hall {
         name: hall.name?,
@@ -255,10 +258,11 @@ fn build(
             bitrate_kbps: stamp.bitrate_kbps,
         },
         viewer: ViewerSettings { listen },
-        calendar,
+        calendar: super::CalendarSettings { overrides: base_dir.join("calendar"), named: false },
         hours: None,
         retention: retention::RetentionSettings::default(),
         backup: None,
+        evidence,
         base_dir: base_dir.to_path_buf(),
     })
 }

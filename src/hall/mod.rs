@@ -6,6 +6,7 @@ mod backup;
 mod calendar;
 mod checks;
 mod complaint;
+mod evidence;
 mod hours;
 mod load;
 mod place;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
+pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
@@ -111,6 +113,8 @@ pub struct Hall {
     pub retention: RetentionSettings,
     /// The second copy; `None` when hall.toml asks for none.
     pub backup: Option<BackupSettings>,
+    /// The signing key.
+    pub evidence: EvidenceSettings,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }

@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 13] = [
+pub(super) const SECTIONS: [(&str, bool); 14] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -26,6 +26,7 @@ pub(super) const SECTIONS: [(&str, bool); 13] = [
     ("hours", false),
     ("retention", false),
     ("backup", false),
+    ("evidence", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.

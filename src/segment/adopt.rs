@@ -107,7 +107,8 @@ fn sorted(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 pub fn recent_files(root: &Path, camera: &str) -> std::io::Result<Vec<PathBuf>> {
     let mut hours = Vec::new();
     for day in sorted(&root.join(camera))?.into_iter().rev().take(2) {
-        hours.extend(sorted(&day)?.into_iter().rev().take(2));
+        // Signed notes lie beside the hours and sort after them.
+        hours.extend(sorted(&day)?.into_iter().filter(|hour| is_hour(hour)).rev().take(2));
     }
     hours.sort();
     let mut files = Vec::new();
@@ -115,4 +116,29 @@ pub fn recent_files(root: &Path, camera: &str) -> std::io::Result<Vec<PathBuf>> 
         files.extend(sorted(hour)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "mp4")));
     }
     Ok(files)
+}
+
+/// True for the folder of an hour: two digits.
+fn is_hour(path: &Path) -> bool {
+    path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_beside_the_hours_do_not_hide_the_newest_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let day = dir.path().join("C1/2024-11-18");
+        for hour in ["08", "09", "10"] {
+            std::fs::create_dir_all(day.join(hour)).unwrap();
+            std::fs::write(day.join(hour).join(format!("{hour}0000.mp4")), b"x").unwrap();
+        }
+        for note in ["manifest.json", "manifest.json.sig", "restored.json", "restored.json.sig"] {
+            std::fs::write(day.join(note), b"{}").unwrap();
+        }
+        let files = recent_files(dir.path(), "C1").unwrap();
+        assert_eq!(files, [day.join("09/090000.mp4"), day.join("10/100000.mp4")]);
+    }
 }

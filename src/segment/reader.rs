@@ -86,7 +86,7 @@ pub fn index(path: &Path) -> Result<SegmentIndex, ReadError> {
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut walk = Walk { file: &mut file, at: 0, length };
-    let (identity, init_end) = head(&mut walk, path)?;
+    let (identity, init_end) = read_head(&mut walk, path)?;
     walk.at = init_end;
     let mut index = SegmentIndex { identity, init: 0..init_end, parts: Vec::new(), seal: None, whole_bytes: init_end };
     read_parts(&mut walk, &mut index).map_err(io)?;
@@ -99,14 +99,22 @@ pub fn index(path: &Path) -> Result<SegmentIndex, ReadError> {
 /// [`ReadError`] when the file cannot be read or does not begin as a segment.
 pub fn identity(file: &mut File, path: &Path) -> Result<Identity, ReadError> {
     let length = file.metadata().map_err(|source| ReadError::Io { path: path.to_owned(), source })?.len();
-    head(&mut Walk { file, at: 0, length }, path).map(|(identity, _)| identity)
+    read_head(&mut Walk { file, at: 0, length }, path).map(|(identity, _)| identity)
 }
 
-/// The identity, and where the head ends.
-fn head(walk: &mut Walk<'_>, path: &Path) -> Result<(Identity, u64), ReadError> {
+/// Reads what the file at `path` says of itself, and nothing behind its head.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read or does not begin as a segment.
+pub fn identity_at(path: &Path) -> Result<Identity, ReadError> {
+    let mut file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    identity(&mut file, path)
+}
+
+/// Reads the boxes up to `moov`: the identity, and where the first part begins.
+fn read_head(walk: &mut Walk<'_>, path: &Path) -> Result<(Identity, u64), ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
     let not = |at, reason: &str| ReadError::NotASegment { path: path.to_owned(), at, reason: reason.to_owned() };
-
     let mut identity = None;
     let init_end = loop {
         let at = walk.at;

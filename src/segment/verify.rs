@@ -9,12 +9,12 @@ pub mod file;
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::observe::state::Bilingual;
 
 /// What is wrong with a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemKind {
     /// The bytes before the seal do not give the seal's digest.
@@ -37,6 +37,14 @@ pub enum ProblemKind {
     CatalogueStale,
     /// The catalogue has a row whose file is gone.
     FileMissing,
+    /// A signed note (daily manifest or removal) is not what was signed.
+    ManifestInvalid,
+    /// The day's files are not those its manifest tells of.
+    ManifestMismatch,
+    /// A past day has files and no manifest, although the recorder has gone past it.
+    ManifestMissing,
+    /// A whole day is gone, and no signed removal explains it.
+    DayMissing,
 }
 
 impl ProblemKind {
@@ -53,6 +61,10 @@ impl ProblemKind {
             Self::CatalogueMissing => "catalogue-missing",
             Self::CatalogueStale => "catalogue-stale",
             Self::FileMissing => "file-missing",
+            Self::ManifestInvalid => "manifest-invalid",
+            Self::ManifestMismatch => "manifest-mismatch",
+            Self::ManifestMissing => "manifest-missing",
+            Self::DayMissing => "day-missing",
         }
     }
 
@@ -119,6 +131,30 @@ impl ProblemKind {
                 "检查存储盘是否已挂载;用备份副本补回,并查明谁删除了它。",
                 "See whether the disk is mounted; restore the file from the backup, and find out who removed it.",
             ),
+            Self::ManifestInvalid => (
+                "签名清单不可信:内容被改动,或不是由本机密钥签署。",
+                "A signed note does not hold: its text was changed, or another key signed it.",
+                "用备份副本替换它;如更换过存储盘或密钥,请用 --key 指明当时的公钥。并查明谁能写入该目录。",
+                "Restore it from the backup copy; when disks or keys were exchanged, name the public key of that time with --key. Find out who may write to the folder.",
+            ),
+            Self::ManifestMismatch => (
+                "当日文件与签名的日清单不一致。",
+                "The day's files are not those its signed manifest tells of.",
+                "用备份副本补回或替换,并查明谁动过文件;刚补录、恢复的文件会在一小时内列入新的日清单。",
+                "Restore from the backup copy and find out who touched the files; files that were adopted or restored just now enter a new manifest within the hour.",
+            ),
+            Self::ManifestMissing => (
+                "该日已过,却没有签名的日清单。",
+                "The day is over and has no signed manifest.",
+                "请查看录像服务的日志(签名密钥、磁盘权限);服务每小时补写一次。如曾经写过,请查明谁删除了它。",
+                "See the recorder's log (signing key, rights on the disk): it writes what is due every hour. When it was written before, find out who removed it.",
+            ),
+            Self::DayMissing => (
+                "整日的录像或其清单不见了,且没有签名的删除记录。",
+                "A whole day, or its manifest, is gone and no signed removal explains it.",
+                "检查存储盘是否已挂载;用备份副本补回,并查明谁删除了它。",
+                "See whether the disk is mounted; restore the day from the backup, and find out who removed it.",
+            ),
         };
         let both = |zh: &str, en: &str| Bilingual { zh: zh.into(), en: en.into() };
         (both(zh, en), both(remedy_zh, remedy_en))
@@ -126,7 +162,8 @@ impl ProblemKind {
 }
 
 /// One finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Noted")]
 pub struct Problem {
     /// The file in full.
     pub file: String,
@@ -138,6 +175,20 @@ pub struct Problem {
     pub what: Bilingual,
     /// What to do.
     pub remedy: Bilingual,
+}
+
+/// What of a finding must be read back; its words follow from its kind.
+#[derive(Deserialize)]
+struct Noted {
+    file: String,
+    kind: ProblemKind,
+    detail: String,
+}
+
+impl From<Noted> for Problem {
+    fn from(noted: Noted) -> Self {
+        Self::new(noted.file, noted.kind, noted.detail)
+    }
 }
 
 impl Problem {

@@ -40,6 +40,8 @@ pub enum Act {
     LiveClosed,
     /// A playback address was given out (取得回放地址).
     PlaybackIssued,
+    /// Footage was exported (导出录像).
+    Exported,
     /// A request was refused (拒绝访问).
     Denied,
     /// A person was added (新增用户).
@@ -77,6 +79,21 @@ impl Note {
     /// A note without subject, span and detail.
     pub fn new(at: WallTime, who: Option<&str>, from: impl ToString, act: Act) -> Self {
         Self { at, who: who.map(str::to_owned), from: from.to_string(), act, subject: None, span: None, detail: String::new() }
+    }
+
+    /// An export on the recorder's own machine, `from` being the account that asked.
+    pub fn exported(at: WallTime, from: &str, export: &crate::export::Announcement) -> Self {
+        let purpose = &export.purpose;
+        let subject = match &export.window {
+            Some(window) => format!("{} window {window}", export.camera),
+            None => export.camera.to_string(),
+        };
+        let kind = if export.evidence { "evidence package" } else { "mp4" };
+        let approval = purpose.approval.as_deref().map(|n| format!(", approval {n}")).unwrap_or_default();
+        Self::new(at, Some(&purpose.person), from, Act::Exported)
+            .subject(subject)
+            .footage(export.span.from, Some(export.span.to))
+            .detail(format!("{kind} to {}{approval}: {}", export.to, purpose.reason))
     }
 
     /// The same with a subject.

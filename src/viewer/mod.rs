@@ -22,6 +22,7 @@ mod pages;
 pub mod people;
 mod playback;
 mod range;
+mod recorder;
 mod reply;
 mod router;
 mod sessions;
@@ -39,6 +40,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::catalogue::{Catalogue, StoreError};
+use crate::evidence::PublicHalf;
 use crate::hall::Hall;
 use crate::live::LiveHub;
 use crate::observe::state::HallState;
@@ -62,6 +64,8 @@ pub struct Shown {
     pub state: watch::Receiver<Arc<HallState>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Public half of the recorder's signing key.
+    pub recorder_key: PublicHalf,
 }
 
 /// Why the viewer cannot serve.

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::app::App;
 use super::openapi::{Described, Document};
-use super::{envelope, gate, hall, live, login, media, openapi, pages, playback, state, timeline};
+use super::{envelope, gate, hall, live, login, media, openapi, pages, playback, recorder, state, timeline};
 
 /// Longest body of a request.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
@@ -34,6 +34,7 @@ fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(login::sign_in, login::signed_in, login::sign_out))
         .routes(routes!(hall::hall))
+        .routes(routes!(recorder::recorder))
         .routes(routes!(state::state))
         .routes(routes!(state::events))
         .routes(routes!(state::healthz))
@@ -92,6 +93,7 @@ mod tests {
             "get /api/v1/session",
             "post /api/v1/session",
             "get /api/v1/hall",
+            "get /api/v1/recorder",
             "get /api/v1/state",
             "get /api/v1/state/events",
             "get /api/v1/timeline",

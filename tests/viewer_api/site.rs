@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiancha::catalogue::{Catalogue, Store};
+use jiancha::evidence::Signer;
 use jiancha::hall::{self, CameraId, Hall, StampMode};
 use jiancha::live::LiveHub;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
@@ -185,6 +186,7 @@ impl Site {
             live: self.hub.clone(),
             state: self.state.subscribe(),
             clock: self.clock.clone(),
+            recorder_key: Signer::from_secret([7; 32]).public().clone(),
         };
         let listener = self.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiancha::catalogue::{GapCause, LedgerEvent, LedgerRow};
+use jiancha::evidence::{PublicHalf, Signer};
 use jiancha::hall::CameraId;
 use jiancha::time::WallTime;
 use serde_json::{Value, json};
@@ -30,6 +31,19 @@ fn the_hall_is_told_without_its_secrets() {
     );
     let text = String::from_utf8(reply.body).unwrap();
     assert!(!text.contains("192.0.2") && !text.contains("camera-secret") && !text.contains("rtsp"), "{text}");
+}
+
+#[test]
+fn the_recorder_tells_its_public_key_to_who_is_signed_in() {
+    let site = Site::new();
+    assert_eq!(site.get("/api/v1/recorder", &[]).refused(), refusal(401, "not-signed-in"));
+    let told = site.get("/api/v1/recorder", &[("cookie", &site.admin())]).json();
+    let key = Signer::from_secret([7; 32]).public().clone();
+    assert_eq!(told["key_id"], key.id());
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    let pem = told["public_key_pem"].as_str().unwrap();
+    assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n"), "{pem}");
+    assert_eq!(PublicHalf::from_pem(pem), Ok(key));
 }
 
 #[test]

@@ -79,6 +79,10 @@ async function answer(request, response) {
   const user = userOf(request)
   if (!user) throw new Refusal(401, 'not-signed-in', '尚未登录', 'Not signed in')
   if (path === '/api/v1/hall') return json(response, 200, hall)
+  if (path === '/api/v1/recorder') {
+    const pem = '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n'
+    return json(response, 200, { version: hall.version, key_id: '21fe31dfa154a261', public_key_pem: pem })
+  }
   if (path === '/api/v1/state') return json(response, 200, stateAt(Date.now(), started, wrong))
   if (path === '/api/v1/state/events') return events(response)
   if (path === '/api/v1/timeline') return timeline(url, response)

@@ -6,11 +6,31 @@ use super::file::{Examined, Tail};
 use super::{Problem, ProblemKind};
 use crate::catalogue::SegmentRow;
 
-/// What the chain needs of a file.
+/// The part of a run that retention removed, as a signed manifest tells it: the chain goes on over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// The manifest's file.
+    pub file: String,
+    /// The run.
+    pub run: String,
+    /// Number of the first segment removed.
+    pub first: u32,
+    /// Number of the last segment removed.
+    pub last: u32,
+    /// The digest that the first one named as its predecessor's.
+    pub previous: Option<String>,
+    /// Digest of the last one.
+    pub head: String,
+}
+
+/// One link of a chain: a file, or a stretch that was removed.
 struct Link<'a> {
-    file: &'a Examined,
+    /// The file, or the manifest that speaks for it.
+    file: String,
+    removed: bool,
     run: &'a str,
-    number: u32,
+    first: u32,
+    last: u32,
     previous: Option<&'a str>,
     /// The digest the seal tells and the one the bytes give: the same in a sound file.
     digests: Vec<&'a str>,
@@ -22,9 +42,11 @@ impl<'a> Link<'a> {
         let folder = file.relative.components().next()?.as_os_str();
         // A file in another camera's folder is told as renamed; it has no place in that camera's chain.
         (folder == identity.camera.as_str()).then(|| Self {
-            file,
+            file: file.path(),
+            removed: false,
             run: &identity.run,
-            number: identity.number,
+            first: identity.number,
+            last: identity.number,
             previous: identity.previous.as_deref(),
             digests: match &file.tail {
                 Tail::Sealed { seal, digest, .. } => vec![seal.digest.as_str(), digest.as_str()],
@@ -32,12 +54,24 @@ impl<'a> Link<'a> {
             },
         })
     }
+
+    fn over(bridge: &'a Bridge) -> Self {
+        Self {
+            file: bridge.file.clone(),
+            removed: true,
+            run: &bridge.run,
+            first: bridge.first,
+            last: bridge.last,
+            previous: bridge.previous.as_deref(),
+            digests: vec![&bridge.head],
+        }
+    }
 }
 
-/// Judges the chains of one camera's files, given oldest first.
+/// Judges the chains of one camera's files, given oldest first. `bridges` stand for what retention removed.
 ///
-/// The oldest run may begin in its middle: what came before went with its day, or lies outside the range asked for.
-pub fn judge(files: &[Examined]) -> Vec<Problem> {
+/// With `range_only`, the oldest run may begin in its middle: what came before lies outside the range asked for.
+pub fn judge(files: &[Examined], bridges: &[Bridge], range_only: bool) -> Vec<Problem> {
     let mut order: Vec<&str> = Vec::new();
     let mut runs: HashMap<&str, Vec<Link<'_>>> = HashMap::new();
     for link in files.iter().filter_map(Link::of) {
@@ -47,41 +81,51 @@ pub fn judge(files: &[Examined]) -> Vec<Problem> {
         }
         run.push(link);
     }
+    // A day that came back from the backup speaks for itself; a run of which nothing is left has nothing to be held together.
+    for bridge in bridges {
+        if let Some(run) = runs.get_mut(bridge.run.as_str())
+            && !run.iter().any(|l| !l.removed && (bridge.first..=bridge.last).contains(&l.first))
+        {
+            run.push(Link::over(bridge));
+        }
+    }
     let mut problems = Vec::new();
     for (n, name) in order.into_iter().enumerate() {
         if let Some(mut links) = runs.remove(name) {
-            links.sort_by_key(|l| l.number);
-            judge_run(&links, n == 0, &mut problems);
+            links.sort_by_key(|l| l.first);
+            judge_run(&links, range_only && n == 0, &mut problems);
         }
     }
     problems
 }
 
 fn judge_run(links: &[Link<'_>], may_begin_late: bool, problems: &mut Vec<Problem>) {
-    let mut groups = links.chunk_by(|a, b| a.number == b.number).peekable();
+    let mut groups = links.chunk_by(|a, b| a.first == b.first).peekable();
     let mut before: Option<&Link<'_>> = None;
     while let Some(group) = groups.next() {
         let vouched: Vec<&str> = groups.peek().into_iter().flat_map(|next| next.iter()).filter_map(|l| l.previous).collect();
         let genuine = group.iter().find(|l| l.digests.iter().any(|d| vouched.contains(d))).or(group.first());
         let Some(genuine) = genuine else { continue };
         for link in group.iter().filter(|l| !std::ptr::eq(*l, genuine)) {
-            let detail = format!("{} is number {} of run {} as well", genuine.file.path(), link.number, link.run);
-            problems.push(Problem::new(link.file.path(), ProblemKind::ChainBroken, detail));
+            let detail = format!("{} is number {} of run {} as well", genuine.file, link.first, link.run);
+            problems.push(Problem::new(&link.file, ProblemKind::ChainBroken, detail));
         }
-        if let Some((kind, detail)) = judge_link(before, genuine, may_begin_late) {
-            problems.push(Problem::new(genuine.file.path(), kind, detail));
+        // Days before the oldest one removed are answered for by their own notes.
+        let begins_removed = before.is_none() && genuine.removed;
+        if !begins_removed && let Some((kind, detail)) = judge_link(before, genuine, may_begin_late) {
+            problems.push(Problem::new(&genuine.file, kind, detail));
         }
         before = Some(genuine);
     }
 }
 
 fn judge_link(before: Option<&Link<'_>>, link: &Link<'_>, may_begin_late: bool) -> Option<(ProblemKind, String)> {
-    let next = before.map_or(0, |b| b.number + 1);
-    if link.number > next {
+    let next = before.map_or(0, |b| b.last + 1);
+    if link.first > next {
         if before.is_none() && may_begin_late {
             return None;
         }
-        let missing = if link.number - next == 1 { format!("{next}") } else { format!("{next} to {}", link.number - 1) };
+        let missing = if link.first - next == 1 { format!("{next}") } else { format!("{next} to {}", link.first - 1) };
         return Some((ProblemKind::NumberGap, format!("run {} is without number {missing}", link.run)));
     }
     match (before, link.previous) {
@@ -97,7 +141,7 @@ fn judge_link(before: Option<&Link<'_>>, link: &Link<'_>, may_begin_late: bool) 
             format!(
                 "it follows the digest {}, but {} has {}",
                 previous.unwrap_or("of nothing"),
-                before.file.path(),
+                before.file,
                 before.digests.last().unwrap_or(&"none")
             ),
         )),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Problem, ProblemKind};
@@ -25,7 +26,7 @@ const LONGEST_MFRA: u64 = 1 << 20;
 const MOST_JITTER_MICROS: i64 = 2_000_000;
 
 /// What stands at the end of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tail {
     /// Nothing: the file was left open, or is being recorded.
     Open,
@@ -43,7 +44,7 @@ pub enum Tail {
 }
 
 /// What was found in one file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Examined {
     /// Storage root.
     pub root: PathBuf,

@@ -12,6 +12,12 @@ export interface User {
   role: string
 }
 
+export interface Recorder {
+  version: string
+  key_id: string
+  public_key_pem: string
+}
+
 export interface HallZone {
   id: string
   type: string

@@ -203,6 +203,13 @@ const en: Shape<typeof zh> = {
     operator: 'recording switched off',
     unknown: 'no cause noted',
   },
+  recorder: {
+    title: 'Signing key',
+    why: 'It signs daily manifests and evidence packages. Keep its id and public key elsewhere, to check them later.',
+    id: 'Key id',
+    copy: 'Copy the public key',
+    copied: { yes: 'Copied', no: 'The browser does not allow copying: mark the text above and copy it' },
+  },
   cameras: {
     title: 'Cameras',
     storage: 'Storage',

@@ -199,6 +199,13 @@ export default {
     operator: '人工关闭录像',
     unknown: '未登记原因',
   },
+  recorder: {
+    title: '录像机密钥',
+    why: '日清单和证据包由它签名。请把编号和公钥另行留存，日后核验用。',
+    id: '密钥编号',
+    copy: '复制公钥',
+    copied: { yes: '已复制', no: '浏览器不允许复制，请选中上面的文字后复制' },
+  },
   cameras: {
     title: '摄像机',
     storage: '存储',

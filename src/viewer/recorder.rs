@@ -1,0 +1,34 @@
+//! The recorder itself: its version, and the public key with which its manifests and evidence packages are checked.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::app::App;
+use super::reply::ErrorBody;
+
+/// The recorder.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct RecorderAnswer {
+    /// Version of the program.
+    version: &'static str,
+    /// Id of its signing key (密钥编号): 16 hexadecimal digits.
+    key_id: String,
+    /// Its public key, as `openssl pkey -pubin` reads it (公钥).
+    public_key_pem: String,
+}
+
+/// Tells the recorder's public key: to be kept apart from the recorder, so that nobody can exchange it unseen.
+#[utoipa::path(
+    get, path = "/api/v1/recorder", tag = "hall",
+    responses(
+        (status = 200, description = "The recorder", body = RecorderAnswer),
+        (status = 401, description = "`not-signed-in`", body = ErrorBody),
+    )
+)]
+pub(super) async fn recorder(State(app): State<Arc<App>>) -> Json<RecorderAnswer> {
+    let key = &app.shown.recorder_key;
+    Json(RecorderAnswer { version: env!("CARGO_PKG_VERSION"), key_id: key.id().to_owned(), public_key_pem: key.to_pem() })
+}
