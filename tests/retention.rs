@@ -45,7 +45,8 @@ impl Site {
         std::fs::write(dir.path().join("hall.toml"), toml).unwrap();
         let site = Self { dir };
         let catalogue = site.catalogue();
-        let disk = Disk::start(root, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
+        let id = jiancha::segment::root::claim(&root, SystemClock::new().wall()).unwrap().root;
+        let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
         let nine = |date: NaiveDate| WallTime::from_beijing(date, 9, 0, 0).unwrap();
         let (monday, yesterday) = (NaiveDate::from_ymd_opt(2026, 9, 21).unwrap(), today() - Days::new(1));
         record(&disk, "C1", nine(monday), 2);

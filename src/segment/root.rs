@@ -87,6 +87,17 @@ impl RootTrouble {
         }
     }
 
+    /// The root in trouble.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::NotMounted { path }
+            | Self::NoMountPoint { path }
+            | Self::Other { path, .. }
+            | Self::Io { path, .. } => path,
+        }
+    }
+
     fn io(doing: &'static str, path: &Path, source: impl Into<std::io::Error>) -> Self {
         Self::Io { doing, path: path.to_owned(), source: source.into() }
     }
@@ -211,7 +222,8 @@ impl OpenRoot {
         use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
         let told = rustix::fs::statx(&self.dir, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
         let is_plain = told.is_ok_and(|t| {
-            t.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) && !t.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+            t.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT)
+                && !t.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
         });
         let own = rustix::fs::fstat(&self.dir).map(|s| s.st_dev);
         let above = rustix::fs::statat(&self.dir, "..", AtFlags::empty()).map(|s| s.st_dev);

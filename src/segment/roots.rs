@@ -395,7 +395,8 @@ fn look(settings: &RootSettings) -> Result<Room, (Fault, String)> {
 
 /// Writes a small file and takes it away again.
 fn try_out(settings: &RootSettings) -> Result<(), (Fault, String)> {
-    let opened = root::open_mounted(&settings.path, &settings.id, settings.mounted).map_err(|e| (Fault::Gone, e.to_string()))?;
+    let opened =
+        root::open_mounted(&settings.path, &settings.id, settings.mounted).map_err(|e| (Fault::Gone, e.to_string()))?;
     opened.try_out().map_err(|e| (Fault::of(&e), format!("write to {}: {e}", settings.path.display())))
 }
 
