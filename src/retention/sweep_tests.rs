@@ -8,6 +8,7 @@ use crate::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat
 use crate::retention::hold::Wish;
 use crate::retention::plan::{NoBackup, Proof, ProofState};
 use crate::segment::disk::Disk;
+use crate::segment::root::claim;
 use crate::segment::writer::{CutSettings, SegmentWriter, Subject};
 
 const DATE: &str = "2026-09-21";
@@ -94,7 +95,7 @@ impl Site {
         let (hall, _) = crate::hall::parse(&toml, dir.path()).expect("a hall");
         let store = Store::open(&dir.path().join("catalogue")).expect("a store");
         let catalogue = Catalogue::open(Arc::new(store)).expect("a catalogue");
-        let id = crate::segment::root::claim(&root, at(NOW)).expect("a root").root;
+        let id = claim(&root, at(NOW)).expect("a root").root;
         KnownRoots::open(&catalogue).and_then(|known| known.set(&root, &id)).expect("known");
         let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).expect("a disk");
         for (camera, start, minutes) in runs {
@@ -433,7 +434,7 @@ fn a_folder_with_something_in_it_and_another_disk_are_not_the_root() {
     std::fs::rename(&root, &aside).expect("moved");
     std::fs::create_dir_all(root.join("lost+found")).expect("a folder");
     assert_eq!((site.sweep(), site.rows(DATE)), (SweepReport::default(), 3));
-    crate::segment::root::claim(&root, at(NOW)).expect("another disk");
+    claim(&root, at(NOW)).expect("another disk");
     assert_eq!((site.sweep(), site.rows(DATE)), (SweepReport::default(), 3));
     std::fs::remove_dir_all(&root).expect("unmounted");
     std::fs::rename(&aside, &root).expect("mounted");
