@@ -30,13 +30,15 @@ pickup = "C1"
 path = "rec"
 "#;
 
-/// A hall with one damaged file, so that there is something to print.
+/// A hall with one damaged file, so that there is something to print, and with a catalogue.
 fn hall() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("hall.toml"), HALL).unwrap();
     let hour = dir.path().join("rec/C1/2026-11-22/14");
     std::fs::create_dir_all(&hour).unwrap();
     std::fs::write(hour.join("145000.mp4"), b"not a recording").unwrap();
+    let made = jiancha(dir.path(), &["rebuild", "--config", "hall.toml"]).output().unwrap();
+    assert_eq!(made.status.code(), Some(1), "{}", String::from_utf8_lossy(&made.stderr));
     dir
 }
 
@@ -74,12 +76,11 @@ fn an_answer_nobody_reads_changes_nothing() {
         (&["hold", "list", "--config", "hall.toml"], 0),
         (&["user", "list", "--config", "hall.toml"], 0),
     ];
+    let dir = hall();
     for (words, code) in cases {
-        let dir = hall();
         let read = jiancha(dir.path(), words).output().unwrap();
         let told = String::from_utf8_lossy(&read.stderr).into_owned();
         assert_eq!((read.status.code(), read.stdout.is_empty()), (Some(code), false), "{words:?}: {told}");
-        let dir = hall();
         let (unread_code, told) = unread(jiancha(dir.path(), words));
         assert_eq!(unread_code, Some(code), "{words:?}: {told}");
         assert!(!told.contains("panicked") && !told.contains("Broken pipe"), "{words:?}: {told}");

@@ -370,7 +370,7 @@ await check('alarms and storage are shown as they are measured', async () => {
   const said = await until('the alarms of the measured state', 20_000, async () => {
     const { alarms } = await api('/api/v1/state')
     const listed = await page.$$eval('[data-test=alarm-list] [data-code]', (all) => all.map((a) => a.dataset.code))
-    const header = await page.locator('[data-test=alarms]').count() > 0 ? await page.textContent('[data-test=alarms]') : ''
+    const header = await page.locator('[data-test=alarms]').count() > 0 ? await page.textContent('[data-test=alarms] .words') : ''
     const shown = alarms.length === 0 ? header === '' : header.trim() === `${alarms.length} 条告警`
     return { done: shown && JSON.stringify(listed) === JSON.stringify(alarms.map((a) => a.code)), header: header.trim(), listed }
   })

@@ -221,7 +221,7 @@ const en: Shape<typeof zh> = {
     title: 'Storage',
     state: { writable: 'Writable', full: 'Full', 'read-only': 'Read-only', gone: 'Not mounted', slow: 'Too slow', failing: 'Failing' },
     free: '{free} free of {total}, reserve {reserve}',
-    cameras: '{n} camera records here | {n} cameras record here',
+    cameras: '{n} camera records here: {ids} | {n} cameras record here: {ids}',
     noCameras: 'no camera records here',
     rate: 'writes {rate}',
     carries: 'Carries the retention period',

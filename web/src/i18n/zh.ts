@@ -217,7 +217,7 @@ export default {
     title: '存储',
     state: { writable: '可写', full: '已满', 'read-only': '只读', gone: '未挂载', slow: '过慢', failing: '故障' },
     free: '可用 {free} / 共 {total}，下限 {reserve}',
-    cameras: '{n} 路在此录像',
+    cameras: '{n} 路在此录像：{ids}',
     noCameras: '没有摄像机在此录像',
     rate: '写入 {rate}',
     carries: '能存满期限',
