@@ -101,7 +101,8 @@ fn record(dir: &Path) -> Vec<SegmentRow> {
     let root: PathBuf = dir.join("root");
     std::fs::create_dir(&root).unwrap();
     let catalogue = Catalogue::open(Arc::new(Store::open(&root.join(".jiancha")).unwrap())).unwrap();
-    let disk = Disk::start(root, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
+    let id = jiancha::segment::root::claim(&root, WallTime::from_micros(START)).unwrap().root;
+    let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
     let record = [1, 0x64, 0, 0x28, 0xff, 0xe0, 0];
     let format = StreamFormat {
         video: VideoFormat {

@@ -18,6 +18,7 @@ use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoForm
 use jiancha::segment::adopt::adopt;
 use jiancha::segment::disk::Disk;
 use jiancha::segment::reader;
+use jiancha::segment::root::claim;
 use jiancha::segment::writer::{CutSettings, SegmentWriter, Subject};
 use jiancha::time::{Span, WallTime};
 use serde_json::Value;
@@ -50,7 +51,9 @@ impl Recorded {
         let recorded = Self { dir, hall };
         let catalogue = recorded.catalogue();
         let start = |root: &str| {
-            Disk::start(recorded.dir.path().join(root), Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap()
+            let root = recorded.dir.path().join(root);
+            let id = claim(&root, WallTime::from_micros(EVENING)).unwrap().root;
+            Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap()
         };
         let (a, b) = (start("a"), start("b"));
         record(&a, "C1-night", EVENING, 6);
@@ -281,7 +284,9 @@ fn segments_that_come_late_are_summed_up_in_a_further_manifest() {
     let recorded = Recorded::summed_up();
     let before = std::fs::read(recorded.day("a", "2024-11-18").join("manifest.json")).unwrap();
     let catalogue = recorded.catalogue();
-    let disk = Disk::start(recorded.dir.path().join("b"), Duration::from_secs(3600), catalogue, Arc::new(|_| {})).unwrap();
+    let root = recorded.dir.path().join("b");
+    let id = claim(&root, WallTime::from_micros(EVENING)).unwrap().root;
+    let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue, Arc::new(|_| {})).unwrap();
     record(&disk, "C1-late", EVENING - 600_000_000, 2);
     disk.sync();
     drop(disk);
@@ -375,7 +380,8 @@ fn swapped_flipped_and_foreign_files_are_named() {
     // A good recording of another recorder, put in at a free minute.
     let other = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::open(Arc::new(Store::open(&other.path().join("catalogue")).unwrap())).unwrap();
-    let disk = Disk::start(other.path().to_owned(), Duration::from_secs(3600), catalogue, Arc::new(|_| {})).unwrap();
+    let id = claim(other.path(), WallTime::from_micros(EVENING)).unwrap().root;
+    let disk = Disk::start(other.path().to_owned(), id, Duration::from_secs(3600), catalogue, Arc::new(|_| {})).unwrap();
     record(&disk, "C1-foreign", EVENING - 120_000_000, 1);
     disk.sync();
     drop(disk);

@@ -15,6 +15,7 @@ use jiancha::hall::CameraId;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use jiancha::retention::{NoBackup, Office};
 use jiancha::segment::disk::Disk;
+use jiancha::segment::root::claim;
 use jiancha::segment::writer::{CutSettings, SegmentWriter, Subject};
 use jiancha::time::{Clock as _, SystemClock, WallTime};
 use serde_json::Value;
@@ -45,7 +46,8 @@ impl Site {
         std::fs::write(dir.path().join("hall.toml"), toml).unwrap();
         let site = Self { dir };
         let catalogue = site.catalogue();
-        let disk = Disk::start(root, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
+        let id = claim(&root, SystemClock::new().wall()).unwrap().root;
+        let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
         let nine = |date: NaiveDate| WallTime::from_beijing(date, 9, 0, 0).unwrap();
         let (monday, yesterday) = (NaiveDate::from_ymd_opt(2026, 9, 21).unwrap(), today() - Days::new(1));
         record(&disk, "C1", nine(monday), 2);

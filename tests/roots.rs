@@ -128,7 +128,7 @@ fn on_a_disk_that_fills_up_the_other_cameras_stop_first_and_nothing_that_is_owed
     world.start_recorder();
     world.wait_until_recording(Duration::from_secs(40));
     // The disk carries minutes, not 30 working days: that is said at once, not when it is full.
-    // wait_for("the forecast's alarm", Duration::from_secs(100), || alarm(&mut world, "storage-forecast"));
+    wait_for("the forecast's alarm", Duration::from_secs(100), || alarm(&mut world, "storage-forecast"));
     let free = || rustix_free(&root);
 
     // First the camera without a window stops, while both windows go on.

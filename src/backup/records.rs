@@ -76,6 +76,20 @@ pub struct Copies {
     about: Table,
 }
 
+impl crate::retention::Proof for Copies {
+    fn proven(&self, row: &SegmentRow) -> crate::retention::ProofState {
+        use crate::retention::ProofState;
+        match self.proof_of(row) {
+            Ok(Proof::Proven { .. }) => ProofState::Proven,
+            Ok(Proof::NotYet { .. }) => ProofState::NotProven,
+            Err(e) => {
+                tracing::error!("{e}; the copy of {} counts as not proven", row.path);
+                ProofState::NotProven
+            }
+        }
+    }
+}
+
 impl Copies {
     /// Opens the tables.
     ///

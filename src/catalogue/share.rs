@@ -77,12 +77,13 @@ mod tests {
         Timeline {
             spans: spans
                 .iter()
-                .map(|s| RecordedSpan { camera: camera.clone(), from: s.from, to: s.to, stamped: true })
+                .map(|s| RecordedSpan { camera: camera.clone(), from: s.from, to: s.to, stamped: true, restored: false })
                 .collect(),
             gaps: gaps
                 .iter()
                 .map(|g| Gap { camera: camera.clone(), from: g.from, to: g.to, cause: GapCause::Disk, detail: String::new() })
                 .collect(),
+            removed: Vec::new(),
         }
     }
 

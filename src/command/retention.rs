@@ -10,15 +10,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{ConfigArg, Outcome, complain, load_hall};
-use crate::calendar::Calendar;
+use crate::calendar::Source;
 use crate::catalogue::{Catalogue, Store};
 use crate::daemon::control::{Answer, Question, ask};
-use crate::evidence::NoteWriter;
+use crate::daemon::keeper;
+use crate::evidence::{NoteWriter, Signer};
 use crate::hall::{CameraId, Hall, Words};
 use crate::retention::office::{NextPage, PlanAsk, PlanPage};
 use crate::retention::plan::{DayPlan, Detail, RootSpace};
-use crate::retention::sweep::UnsignedNotes;
-use crate::retention::{Ask, Decision, NoBackup, Office, Proof, Reason, SweepReport, Sweeper, Told};
+use crate::retention::{Ask, Decision, Office, Reason, SweepReport, Sweeper, Told};
 use crate::time::{Clock as _, SystemClock, WallTime};
 
 /// Files removed between two looks at the progress bar.
@@ -142,18 +142,16 @@ impl<'a> Desk<'a> {
 fn own_office(hall: &Hall) -> Result<Office, String> {
     let store = Store::open(&hall.recording.catalogue).map_err(|e| e.to_string())?;
     let catalogue = Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?;
-    let calendar = Calendar::published().map_err(|e| e.to_string())?;
-    Office::open(hall, catalogue, calendar, proof()).map_err(|e| e.to_string())
+    let (calendar, complaints) = Source::of(&hall.calendar).load_what_is_good().map_err(|e| e.to_string())?;
+    super::calendar::tell(&complaints);
+    let proof = keeper::proof(hall, &catalogue).map_err(|e| e.to_string())?;
+    Office::open(hall, catalogue, calendar, proof).map_err(|e| e.to_string())
 }
 
-/// Who proves copies while no recorder runs. There is no backup to be configured yet.
-fn proof() -> Arc<dyn Proof> {
-    Arc::new(NoBackup)
-}
-
-/// Who writes the notes beside removed days while no recorder runs.
-fn notes() -> Arc<dyn NoteWriter> {
-    Arc::new(UnsignedNotes)
+/// Who writes the notes beside removed days while no recorder runs: the recorder's own key, which is there once it has run.
+fn notes(hall: &Hall) -> Result<Arc<dyn NoteWriter>, String> {
+    let signer = Signer::open(&hall.evidence.key).map_err(|e| format!("{e}; nothing is removed without a signed note"))?;
+    Ok(Arc::new(signer))
 }
 
 #[derive(Serialize)]
@@ -391,7 +389,7 @@ fn sweep(args: &SweepArgs) -> Result<Outcome, String> {
             }
         };
     }
-    let report = sweep_all(*office)?;
+    let report = sweep_all(&hall, *office)?;
     let told = if args.json {
         serde_json::to_string_pretty(&report).map(|text| writeln!(out, "{text}"))
     } else {
@@ -406,8 +404,8 @@ fn sweep(args: &SweepArgs) -> Result<Outcome, String> {
     Ok(if trouble { Outcome::Findings } else { Outcome::Good })
 }
 
-fn sweep_all(office: Office) -> Result<SweepReport, String> {
-    let sweeper = Sweeper::new(Arc::new(office), notes());
+fn sweep_all(hall: &Hall, office: Office) -> Result<SweepReport, String> {
+    let sweeper = Sweeper::new(Arc::new(office), notes(hall)?);
     let clock = SystemClock::new();
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{spinner} 删除 sweep {pos} 个文件 files  {msg}") {

@@ -219,7 +219,8 @@ mod tests {
         });
         catalogue.put_segment(&serde_json::from_value(row).expect("a row")).expect("put");
         let line = serde_json::to_string(&Question::Rates(measured::Ask { days: 3 })).expect("a line");
-        let answered = serde_json::to_string(&answer(&line, &catalogue, &SteppedClock::new(from))).expect("a line");
+        let desk = Desk { catalogue, retention: None, clock: Arc::new(SteppedClock::new(from)) };
+        let answered = serde_json::to_string(&answer(&line, &desk)).expect("a line");
         let Answer::Rates(told) = serde_json::from_str(&answered).expect("an answer") else { panic!("{answered}") };
         assert_eq!((told.len(), told[0].bytes_per_second()), (1, Some(250_000)));
     }

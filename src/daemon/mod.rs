@@ -6,6 +6,7 @@
 
 mod camera;
 pub mod control;
+pub mod keeper;
 mod resume;
 mod run;
 mod start;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::camera::{CameraTask, ClockSteps};
+use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
 use super::storage::StorageDesk;
 use super::watch::Watch;
@@ -55,6 +56,9 @@ pub enum StartError {
     /// The catalogue cannot be opened.
     #[error(transparent)]
     Catalogue(#[from] StoreError),
+    /// What stands beside recording cannot be started.
+    #[error("{0}")]
+    Keeper(String),
     /// There is no key to sign with.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -86,6 +90,7 @@ pub struct Recorder {
     cameras: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     roots: Arc<Roots>,
+    keeper: Arc<Keeper>,
     catalogue: Catalogue,
 }
 
@@ -123,8 +128,18 @@ impl Recorder {
         let (stop, stopping) = watch::channel(false);
         let (step_sender, clock_steps) = watch::channel(ClockSteps::default());
 
+        let signer = open_signer(&hall, &roots)?;
+        let keeper = Keeper::start(Tools {
+            hall: hall.clone(),
+            catalogue: catalogue.clone(),
+            roots: roots.clone(),
+            signer: signer.clone(),
+            clock: clock.clone(),
+        })
+        .map(Arc::new)?;
         let watcher = Watch {
             hall: hall.clone(),
+            keeper: keeper.clone(),
             meters: meters.clone(),
             catalogue: catalogue.clone(),
             roots: roots.clone(),
@@ -133,9 +148,8 @@ impl Recorder {
             started: clock.wall(),
         };
         let (states, state) = watch::channel(Arc::new(watcher.look(&HashMap::new(), &[])));
-        let signer = Signer::open_or_make(&hall.evidence.key)?;
         let shown = Shown {
-            recorder_key: signer.public().clone(),
+            recorder_key: signer.as_ref().map(|signer| signer.public().clone()),
             hall: hall.clone(),
             catalogue: catalogue.clone(),
             live: live.clone(),
@@ -167,7 +181,12 @@ impl Recorder {
         let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
-                let answering = control::serve(socket, catalogue.clone(), clock.clone());
+                let desk = control::Desk {
+                    catalogue: catalogue.clone(),
+                    retention: Some(keeper.office().clone()),
+                    clock: clock.clone(),
+                };
+                let answering = control::serve_desk(socket, desk);
                 let mut stop_answering = stopping.clone();
                 others.push(tokio::spawn(async move {
                     tokio::select! {
@@ -187,7 +206,7 @@ impl Recorder {
                 tracing::error!("viewer: {e}");
             }
         }));
-        Ok(Self { address, first_admin, state, stop, cameras, others, roots, catalogue })
+        Ok(Self { address, first_admin, state, stop, cameras, others, roots, keeper, catalogue })
     }
 
     /// Stops: every camera's run is finished, every file sealed and synced, the catalogue flushed.
@@ -196,11 +215,12 @@ impl Recorder {
         for camera in self.cameras {
             let _ = camera.await;
         }
-        let roots = self.roots;
+        let (roots, keeper) = (self.roots, self.keeper);
         let catalogue = self.catalogue;
         let _ = tokio::task::spawn_blocking(move || {
             roots.sync();
-            drop(roots);
+            keeper.stop();
+            drop((keeper, roots));
             if let Err(e) = catalogue.flush() {
                 tracing::error!("{e}");
             }
@@ -270,6 +290,19 @@ fn watch_clock(clock: Arc<dyn Clock>, sender: watch::Sender<ClockSteps>, stoppin
     if let Err(e) = std::thread::Builder::new().name("clock".to_owned()).spawn(watching) {
         tracing::error!("start the watch over the clock: {e}; a clock that is set goes unnoticed");
     }
+}
+
+/// The signing key; `None` when it lies on a root that is away: recording goes on, and nothing is made in its place.
+fn open_signer(hall: &Hall, roots: &Roots) -> Result<Option<Arc<Signer>>, StartError> {
+    let key = &hall.evidence.key;
+    let away =
+        roots.states().into_iter().find(|root| key.starts_with(&root.path)).is_some_and(|root| root.health.fault.is_some());
+    // A full or slow root still has its key.
+    if away && !key.exists() {
+        tracing::error!(key = %key.display(), "签名私钥所在的存储目录不可用。the storage root with the signing key is away");
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Signer::open_or_make(key)?)))
 }
 
 fn with(meters: &HashMap<CameraId, Arc<Meter>>, camera: &CameraId, tell: impl FnOnce(&Meter)) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::keeper::Keeper;
 use crate::catalogue::Catalogue;
 use crate::hall::{CameraId, Hall};
 use crate::observe::alarms::{Alarm, Board, Severity, changes};
@@ -26,6 +27,8 @@ pub struct Watch {
     pub meters: HashMap<CameraId, Arc<Meter>>,
     /// For the oldest footage.
     pub catalogue: Catalogue,
+    /// What stands beside recording.
+    pub keeper: Arc<Keeper>,
     /// How the storage roots are.
     pub roots: Arc<Roots>,
     /// False while cameras that look at no window stand back.
@@ -58,7 +61,7 @@ impl Watch {
             should_record: cameras.iter().filter(|c| c.desired).count(),
             recording: cameras.iter().filter(|c| fresh(c.state)).count(),
             oldest_footage: self.hall.cameras.iter().filter_map(|c| oldest(&c.id)).min(),
-            storage: roots.into_iter().map(storage).collect(),
+            storage: roots.into_iter().map(|root| self.storage(root)).collect(),
             clock,
             alarms,
             cameras,
@@ -85,7 +88,25 @@ impl Watch {
         if !clock.synchronised {
             board.raise("clock", "", Severity::Warning, now, words::clock_not_disciplined(clock.max_error_ms));
         }
+        self.keeper.alarms(&mut board, now);
         board
+    }
+
+    /// A storage root as the API shows it.
+    fn storage(&self, root: RootState) -> StorageState {
+        StorageState {
+            full_on: self.keeper.full_on(&root.path).map(|date| date.to_string()),
+            path: root.path.display().to_string(),
+            free_bytes: root.health.room.free_bytes,
+            total_bytes: root.health.room.total_bytes,
+            writable: root.health.fault.is_none(),
+            fault: root.health.fault.map(|f| f.word().to_owned()),
+            detail: root.health.reason,
+            reserve_bytes: root.reserve_bytes,
+            cameras: root.cameras,
+            bytes_per_second: root.rate,
+            syncs: root.syncs,
+        }
     }
 
     /// Looks every second until `stop`, logs changes and sends each state.
@@ -151,22 +172,5 @@ fn tell(before: &[Alarm], now: &[Alarm]) {
     }
     for alarm in cleared {
         tracing::info!(code = alarm.code, subject = alarm.subject, "告警解除。the alarm stands no more");
-    }
-}
-
-/// A storage root as the API shows it.
-fn storage(root: RootState) -> StorageState {
-    StorageState {
-        path: root.path.display().to_string(),
-        free_bytes: root.health.room.free_bytes,
-        total_bytes: root.health.room.total_bytes,
-        writable: root.health.fault.is_none(),
-        fault: root.health.fault.map(|f| f.word().to_owned()),
-        detail: root.health.reason,
-        reserve_bytes: root.reserve_bytes,
-        cameras: root.cameras,
-        bytes_per_second: root.rate,
-        syncs: root.syncs,
-        full_on: None,
     }
 }

@@ -403,10 +403,12 @@ fn was_gone(root: &Path, row: &SegmentRow) -> std::io::Result<Gone> {
     }
 }
 
-/// Writes notes without a signature: for a sweep without the recorder's key.
+/// Writes notes without a signature: the sweep's own tests need no key.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct UnsignedNotes;
+struct UnsignedNotes;
 
+#[cfg(test)]
 impl NoteWriter for UnsignedNotes {
     fn write(&self, folder: &Path, name: &str, json: &[u8]) -> std::io::Result<()> {
         use std::io::Write as _;

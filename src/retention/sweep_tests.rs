@@ -8,6 +8,7 @@ use crate::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat
 use crate::retention::hold::Wish;
 use crate::retention::plan::{NoBackup, Proof, ProofState};
 use crate::segment::disk::Disk;
+use crate::segment::root::claim;
 use crate::segment::writer::{CutSettings, SegmentWriter, Subject};
 
 const DATE: &str = "2026-09-21";
@@ -94,7 +95,8 @@ impl Site {
         let (hall, _) = crate::hall::parse(&toml, dir.path()).expect("a hall");
         let store = Store::open(&dir.path().join("catalogue")).expect("a store");
         let catalogue = Catalogue::open(Arc::new(store)).expect("a catalogue");
-        let disk = Disk::start(root, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).expect("a disk");
+        let id = claim(&root, at(NOW)).expect("a root").root;
+        let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).expect("a disk");
         for (camera, start, minutes) in runs {
             record(&disk, camera, start, *minutes);
         }

@@ -65,7 +65,7 @@ pub struct Shown {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Public half of the recorder's signing key.
-    pub recorder_key: PublicHalf,
+    pub recorder_key: Option<PublicHalf>,
 }
 
 /// Why the viewer cannot serve.

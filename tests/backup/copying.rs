@@ -160,13 +160,7 @@ fn a_disk_that_is_not_mounted_is_never_written_to() {
 /// One more minute, an hour later.
 fn record_more(world: &World) {
     let catalogue = world.catalogue();
-    let disk = jiancha::segment::disk::Disk::start(
-        world.root(),
-        std::time::Duration::from_secs(3600),
-        catalogue.clone(),
-        std::sync::Arc::new(|_| {}),
-    )
-    .unwrap();
+    let disk = world.disk(&catalogue);
     crate::world::record(&disk, "C1-later", crate::world::start().plus_micros(3_600_000_000), 1, 50_000);
     disk.sync();
     drop(disk);

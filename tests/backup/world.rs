@@ -12,6 +12,7 @@ use jiancha::catalogue::{Catalogue, SegmentRow, Store};
 use jiancha::hall::CameraId;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use jiancha::segment::disk::Disk;
+use jiancha::segment::root::claim;
 use jiancha::segment::writer::{CutSettings, SegmentWriter, Subject};
 use jiancha::time::{Span, WallTime};
 use serde_json::Value;
@@ -129,11 +130,17 @@ impl World {
 
     pub fn record(&self, minutes: i64, bytes_each: usize) {
         let catalogue = self.catalogue();
-        let disk = Disk::start(self.root(), Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap();
+        let disk = self.disk(&catalogue);
         record(&disk, "C1-run", start(), minutes, bytes_each);
         disk.sync();
         drop(disk);
         catalogue.flush().unwrap();
+    }
+
+    /// A writer of the root.
+    pub fn disk(&self, catalogue: &Catalogue) -> Disk {
+        let id = claim(&self.root(), start()).unwrap().root;
+        Disk::start(self.root(), id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).unwrap()
     }
 
     /// Path of the file `minute` minutes after the first, below any root.

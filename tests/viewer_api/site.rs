@@ -199,7 +199,7 @@ impl Site {
             live: self.hub.clone(),
             state: self.state.subscribe(),
             clock: self.clock.clone(),
-            recorder_key: Signer::from_secret([7; 32]).public().clone(),
+            recorder_key: Some(Signer::from_secret([7; 32]).public().clone()),
         };
         let listener = self.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
