@@ -73,7 +73,7 @@ function storageAt(storage) {
 
 function alarmsAt(startedMs, storage) {
   const alarms = [{
-    code: 'storage-floor', subject: ROOTS[1], severity: 'warning', since: rfc3339(startedMs - 20 * HOUR),
+    code: 'storage-forecast', subject: ROOTS[1], severity: 'warning', since: rfc3339(startedMs - 20 * HOUR),
     text: { zh: '预计 2026-12-03 存储到达下限，装不下规定期限的录像。', en: 'The storage is expected to reach its reserve on 2026-12-03, before the retention period is over.' },
     action: { zh: '请在此之前增加磁盘；jiancha plan 可算出需要多大的盘。', en: 'Add a disk before that day; `jiancha plan` tells how much is needed.' },
   }]

@@ -14,8 +14,9 @@ export interface User {
 
 export interface Recorder {
   version: string
-  key_id: string
-  public_key_pem: string
+  /** `null` while the storage root it lies on is away. */
+  key_id: string | null
+  public_key_pem: string | null
 }
 
 export interface HallZone {

@@ -232,6 +232,7 @@ const en: Shape<typeof zh> = {
     title: 'Signing key',
     why: 'It signs daily manifests and evidence packages. Keep its id and public key elsewhere, to check them later.',
     id: 'Key id',
+    away: 'The disk the key lies on is not there: manifests and evidence packages cannot be signed. Bring the disk back, then restart the recorder.',
     copy: 'Copy the public key',
     copied: { yes: 'Copied', no: 'The browser does not allow copying: mark the text above and copy it' },
   },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { StorageFault, StorageState } from '@/api/types'
+import type { Alarm, HallState, StorageFault, StorageState } from '@/api/types'
 import { STORAGE_FAULTS } from '@/api/types'
 import zh from '@/i18n/zh'
-import { storageBar, storageForecast, storageMark } from './storage'
+import { forecastKnown, storageBar, storageForecast, storageMark } from './storage'
 
 function root(change: Partial<StorageState> = {}): StorageState {
   return {
@@ -41,14 +41,28 @@ describe('the bar of a storage root', () => {
 })
 
 describe('the forecast', () => {
+  const words = { zh: '存储目录 /srv/a 预计 2026-12-03 到达下限', en: 'root /srv/a reaches its floor on 2026-12-03' }
+  const alarm: Alarm = { code: 'storage-forecast', subject: '/srv/a', severity: 'critical', since: '2026-12-01T08:00:00.000+08:00', text: words, action: words }
+  const said = { key: 'storage.fullOn', params: { date: '2026-12-03' } }
+
   it('tells the day on which a root is full, whatever else is wrong', () => {
-    const words = { key: 'storage.fullOn', params: { date: '2026-12-03' }, tone: 'bad' }
-    expect(storageForecast(root({ full_on: '2026-12-03' }))).toEqual(words)
-    expect(storageForecast(root({ full_on: '2026-12-03', writable: false, fault: 'slow' }))).toEqual(words)
+    expect(storageForecast(root({ full_on: '2026-12-03' }), [], true)).toEqual({ ...said, tone: 'degraded' })
+    expect(storageForecast(root({ full_on: '2026-12-03', writable: false, fault: 'slow' }), [], false)).toEqual({ ...said, tone: 'degraded' })
   })
-  it('says that the floor is carried only where something is recorded', () => {
-    expect(storageForecast(root())).toEqual({ key: 'storage.carries', tone: 'good' })
-    expect(storageForecast(root({ bytes_per_second: 0, cameras: [] }))).toBeNull()
-    expect(storageForecast(root({ writable: false, fault: 'gone' }))).toBeNull()
+  it('is as grave as the alarm of this root', () => {
+    const full = root({ full_on: '2026-12-03' })
+    expect(storageForecast(full, [alarm], true)?.tone).toBe('bad')
+    expect(storageForecast(full, [{ ...alarm, severity: 'warning' }], true)?.tone).toBe('degraded')
+    expect(storageForecast(full, [{ ...alarm, subject: '/srv/b' }], true)?.tone).toBe('degraded')
+  })
+  it('says that the floor is carried only where something is recorded and somebody has looked ahead', () => {
+    expect(storageForecast(root(), [], true)).toEqual({ key: 'storage.carries', tone: 'good' })
+    expect(storageForecast(root(), [], false)).toBeNull()
+    expect(storageForecast(root({ bytes_per_second: 0, cameras: [] }), [], true)).toBeNull()
+    expect(storageForecast(root({ writable: false, fault: 'gone' }), [], true)).toBeNull()
+  })
+  it('is not believed in the first minute after the start', () => {
+    const at = (time: string) => forecastKnown({ at: `2026-11-22T${time}+08:00`, started: '2026-11-22T14:50:00.000+08:00' } as HallState)
+    expect([at('14:50:20.000'), at('14:50:59.999'), at('14:51:00.000')]).toEqual([false, false, true])
   })
 })

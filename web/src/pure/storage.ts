@@ -1,9 +1,10 @@
 /** What is said of a storage root: its state, how full it is, and how long it lasts. */
 
-import type { StorageState } from '@/api/types'
+import type { Alarm, HallState, StorageState } from '@/api/types'
 import { STORAGE_FAULTS } from '@/api/types'
 import type { Mark, Tone, Words } from './state-words'
-import { SHAPE_OF } from './state-words'
+import { SHAPE_OF, alarmTone } from './state-words'
+import { MINUTE_MS, instant } from './beijing-time'
 
 /** The mark of a root. `known` is false while the server is not heard: then nothing is claimed. */
 export function storageMark(root: StorageState, known: boolean): Mark {
@@ -22,9 +23,23 @@ export function storageBar(root: StorageState): { used: number; reserveFrom: num
   return { used: 1 - share(root.free_bytes), reserveFrom: 1 - share(root.reserve_bytes) }
 }
 
-/** How long the root lasts; `null` when there is nothing to say: it takes nothing, or nobody writes there. */
-export function storageForecast(root: StorageState): (Words & { tone: Tone }) | null {
-  if (root.full_on !== null) return { key: 'storage.fullOn', params: { date: root.full_on }, tone: 'bad' }
-  if (!root.writable || root.fault !== null || root.bytes_per_second <= 0) return null
+/** The recorder looks ahead when its rates are measured: before that nothing is known of the days to come. */
+const FIRST_FORECAST_MS = MINUTE_MS
+
+/** Whether the state's forecasts may be believed. */
+export function forecastKnown(state: HallState): boolean {
+  return instant(state.at) - instant(state.started) >= FIRST_FORECAST_MS
+}
+
+/**
+ * How long the root lasts; `null` when there is nothing to say: it takes nothing, nobody writes there, or nobody has looked ahead yet.
+ * A day that is far away is told; it becomes as grave as its alarm.
+ */
+export function storageForecast(root: StorageState, alarms: Alarm[], ahead: boolean): (Words & { tone: Tone }) | null {
+  if (root.full_on !== null) {
+    const alarm = alarms.find((a) => a.code === 'storage-forecast' && a.subject === root.path)
+    return { key: 'storage.fullOn', params: { date: root.full_on }, tone: alarm ? alarmTone(alarm) : 'degraded' }
+  }
+  if (!ahead || !root.writable || root.fault !== null || root.bytes_per_second <= 0) return null
   return { key: 'storage.carries', tone: 'good' }
 }
