@@ -1,11 +1,10 @@
 //! `jiancha doctor`: what is wrong with this machine and hall.toml, and how to mend it.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::ConfigArg;
 use super::storage::Book;
+use super::{ConfigArg, print_text};
 use crate::calendar::Source;
 use crate::hall::{self, Hall, StampSettings};
 use crate::observe::doctor::{
@@ -34,10 +33,8 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs) -> ExitCode {
     let report = examine(&args.config.path());
     let text = if args.json { format!("{:#}\n", report.to_json()) } else { report.to_text() };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::from(report.exit_code()),
-        Err(_) => ExitCode::from(2),
-    }
+    print_text(&text);
+    ExitCode::from(report.exit_code())
 }
 
 /// Looks at the machine and at the hall described in `config`.

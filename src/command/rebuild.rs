@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{ConfigArg, Outcome, complain, load_hall, print_json};
+use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::catalogue::rebuild::{How, Rebuilt, rebuild};
 use crate::catalogue::{Catalogue, KnownRoots, Store, StoreError};
 use crate::daemon::control::{Question, ask};
@@ -58,7 +58,7 @@ pub fn run(args: &RebuildArgs) -> Outcome {
             if args.json {
                 print_json(&printed)
             } else {
-                print_sentences(&printed)
+                print_text(&sentences(&printed))
             }
             if clean { Outcome::Good } else { Outcome::Findings }
         }
@@ -84,7 +84,7 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> 
         None
     } else {
         if !folder.exists() {
-            eprintln!(
+            remark!(
                 "jiancha: no catalogue at {}: a new one is made; the ledger of gaps and the viewer's accounts were not in the files",
                 folder.display()
             );
@@ -151,25 +151,27 @@ impl Counter {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn print_sentences(printed: &Printed) {
+fn sentences(printed: &Printed) -> String {
     let r = &printed.rebuilt;
-    for left in &r.left_alone {
-        println!("未入库 left alone: {}: {}", left.file, left.reason);
-    }
+    let mut lines: Vec<String> =
+        r.left_alone.iter().map(|left| format!("未入库 left alone: {}: {}", left.file, left.reason)).collect();
     if printed.dry_run {
-        println!("试运行,未作任何改动 dry run, nothing was changed");
+        lines.push("试运行，未作任何改动 dry run, nothing was changed".to_owned());
     }
-    println!("{} 个文件 files, 补封存 sealed {}", r.segments, r.mended);
-    println!("记录 rows: 新增 added {}, 更正 changed {}, 不变 same {}, 移除 removed {}", r.added, r.changed, r.same, r.removed);
+    lines.push(format!("{} 个文件 files, 补封存 sealed {}", r.segments, r.mended));
+    lines.push(format!(
+        "记录 rows: 新增 added {}, 更正 changed {}, 不变 same {}, 移除 removed {}",
+        r.added, r.changed, r.same, r.removed
+    ));
     if r.kept > 0 {
-        println!(
-            "保留 kept {}: 所在存储目录没有任何录像,请检查是否已挂载 their storage root shows no recording: see whether it is mounted, or use --forget-empty-roots",
+        lines.push(format!(
+            "保留 kept {}: 所在存储目录没有任何录像，请检查是否已挂载 their storage root shows no recording: see whether it is mounted, or use --forget-empty-roots",
             r.kept
-        );
+        ));
     }
     if printed.removed_spans > 0 {
-        println!("到期已删 {} 段,按删除说明补记 removed spans told by removed.json", printed.removed_spans);
+        lines.push(format!("到期已删 {} 段，按删除说明补记 removed spans told by removed.json", printed.removed_spans));
     }
-    println!("{:.1} s, {:.0} 段/秒 segments/s", printed.seconds, printed.segments_per_second);
+    lines.push(format!("{:.1} s, {:.0} 段/秒 segments/s", printed.seconds, printed.segments_per_second));
+    lines.join("\n") + "\n"
 }

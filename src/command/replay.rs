@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ConfigArg, Outcome, complain, load_hall, print_json};
+use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::catalogue::timeline::{Gap, RecordedSpan};
 use crate::catalogue::{Catalogue, LedgerEvent, LedgerRow, Store};
 use crate::daemon::{Run, run_name, run_settings};
@@ -88,7 +88,7 @@ pub fn run(args: &ReplayArgs) -> Outcome {
             if args.json {
                 print_json(&report)
             } else {
-                print_table(&report)
+                print_text(&table(&report))
             }
             if good { Outcome::Good } else { Outcome::Findings }
         }
@@ -198,13 +198,13 @@ fn replay_camera(
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn print_table(report: &Report) {
+fn table(report: &Report) -> String {
+    let mut lines = Vec::new();
     for camera in &report.cameras {
-        for s in &camera.segments {
-            println!("{}  {}  {:>10} B  {}", camera.camera, s.from, s.bytes, s.path);
-        }
-        println!("{}: {} segments, {} gaps", camera.camera, camera.segments.len(), camera.gaps.len());
+        let row = |s: &ReplayedSegment| format!("{}  {}  {:>10} B  {}", camera.camera, s.from, s.bytes, s.path);
+        lines.extend(camera.segments.iter().map(row));
+        lines.push(format!("{}: {} segments, {} gaps", camera.camera, camera.segments.len(), camera.gaps.len()));
     }
-    println!("{}", report.result);
+    lines.push(report.result.to_owned());
+    lines.join("\n") + "\n"
 }
