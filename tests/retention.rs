@@ -11,6 +11,7 @@ use chrono::{Days, NaiveDate};
 use jiancha::calendar::Calendar;
 use jiancha::catalogue::{Catalogue, SegmentRow, Store, StoreError};
 use jiancha::daemon::control::{self, Desk};
+use jiancha::evidence::Signer;
 use jiancha::hall::CameraId;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use jiancha::retention::{NoBackup, Office};
@@ -261,6 +262,11 @@ fn beside_a_running_recorder_its_plan_and_its_holds_are_told_page_by_page() {
 fn a_sweep_by_hand_shows_first_and_does_what_the_plan_says() {
     let site = Site::new("delete = \"when-due\"");
     let goes = site.plan(&[])[0][2] == "go";
+    let (code, said) = site.text(&["retention", "sweep", "--yes"]);
+    assert!(code == 2 && said.contains("nothing is removed without a signed note"), "{said}");
+    assert_eq!(site.rows("2026-09-21").len(), 2, "nothing was deleted");
+    let (hall, _) = jiancha::hall::load(&site.dir.path().join("hall.toml")).unwrap();
+    Signer::open_or_make(&hall.evidence.key).unwrap();
     let (code, told) = site.text(&["retention", "sweep"]);
     assert!(code == 0 && told.contains("清理计划"), "{told}");
     assert_eq!(site.rows("2026-09-21").len(), 2, "nothing was deleted");

@@ -156,8 +156,21 @@ pub fn state_of(hall: &Hall, at: WallTime, recording: usize) -> HallState {
                 connections: 1,
             })
             .collect(),
-        storage: vec![StorageState { path: "/rec".into(), free_bytes: 1, total_bytes: 2, writable: true, detail: None }],
+        storage: vec![StorageState {
+            path: "/rec".into(),
+            free_bytes: 1,
+            total_bytes: 2,
+            writable: true,
+            fault: None,
+            detail: None,
+            reserve_bytes: 0,
+            cameras: Vec::new(),
+            bytes_per_second: 0,
+            syncs: 0,
+            full_on: None,
+        }],
         clock: ClockState { synchronised: true, max_error_ms: 4 },
+        alarms: Vec::new(),
     }
 }
 
