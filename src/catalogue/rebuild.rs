@@ -2,7 +2,7 @@
 //!
 //! Rows are put first and left-over rows taken out last: a rebuild that is cut off leaves no recording unknown that was known.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,10 +10,11 @@ use serde::Serialize;
 use super::{Catalogue, SegmentRow, StoreError, keys, restored};
 use crate::hall::CameraId;
 use crate::segment::adopt::{Adopted, adopt, files_of};
-use crate::segment::identity::Identity;
+use crate::segment::identity::{Identity, Seal};
 use crate::segment::reader::{self, ReadError};
 use crate::segment::verify::camera_folders;
 use crate::segment::{disk, name};
+use crate::time::WallTime;
 
 /// How to rebuild.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,7 +85,7 @@ pub fn rebuild(
     on_file: &mut dyn FnMut(),
 ) -> Result<Rebuilt, RebuildError> {
     let mut run =
-        Rebuild { catalogue, how, told: Rebuilt::default(), seen: HashSet::new(), full_roots: HashSet::new(), came_back: None };
+        Rebuild { catalogue, how, told: Rebuilt::default(), seen: HashMap::new(), full_roots: HashSet::new(), came_back: None };
     for root in roots {
         let fail = |source| RebuildError::Root { path: root.clone(), source };
         for camera in camera_folders(root).map_err(fail)? {
@@ -105,8 +106,8 @@ struct Rebuild<'a> {
     catalogue: Option<&'a Catalogue>,
     how: How,
     told: Rebuilt,
-    /// Keys of the rows that stand for a file.
-    seen: HashSet<Vec<u8>>,
+    /// Camera and start, in microseconds, of the rows that stand for a file: three million take some 60 MB.
+    seen: HashMap<CameraId, HashSet<i64>>,
     /// Roots under which a segment was found.
     full_roots: HashSet<String>,
     /// The camera-day read last, and its files that came back from the backup.
@@ -154,17 +155,16 @@ impl Rebuild<'_> {
     /// The row of a file, sealed on the way when it was open; `None` when it holds no picture.
     fn read(&mut self, root: &Path, relative: &Path, file: &Path) -> Result<Option<SegmentRow>, ReadError> {
         let row = |identity: &Identity| disk::row(&CameraId::new(&identity.camera), identity, root, relative);
-        let bytes =
-            || std::fs::metadata(file).map(|m| m.len()).map_err(|source| ReadError::Io { path: file.to_owned(), source });
+        let sealed = |identity: &Identity, seal: Seal| {
+            let mut row = row(identity);
+            (row.to, row.bytes, row.digest) = (seal.to, length(file)?, Some(seal.digest));
+            Ok::<_, ReadError>(row)
+        };
         if self.how.dry_run {
-            let index = reader::index(file)?;
-            let Some(last) = index.parts.last() else { return Ok(None) };
-            let mut row = row(&index.identity);
-            row.to = index.seal.as_ref().map_or(last.to(), |s| s.to);
-            row.bytes = bytes()?;
-            self.told.mended += u64::from(index.seal.is_none());
-            row.digest = index.seal.map(|s| s.digest);
-            return Ok(Some(row));
+            return match reader::sealed(file)? {
+                Some((identity, seal)) => Ok(Some(sealed(&identity, seal)?)),
+                None => self.would_be(file, row),
+            };
         }
         let (identity, seal) = match adopt(file)? {
             Adopted::Empty(_) => return Ok(None),
@@ -174,17 +174,25 @@ impl Rebuild<'_> {
                 (identity, seal)
             }
         };
-        let mut row = row(&identity);
-        row.to = seal.to;
-        row.bytes = bytes()?;
-        row.digest = Some(seal.digest);
+        Ok(Some(sealed(&identity, seal)?))
+    }
+
+    /// The row of a file without a seal at its end, as it would be sealed.
+    fn would_be(&mut self, file: &Path, row: impl Fn(&Identity) -> SegmentRow) -> Result<Option<SegmentRow>, ReadError> {
+        let index = reader::index(file)?;
+        let Some(last) = index.parts.last() else { return Ok(None) };
+        let mut row = row(&index.identity);
+        row.to = index.seal.as_ref().map_or(last.to(), |s| s.to);
+        row.bytes = length(file)?;
+        self.told.mended += u64::from(index.seal.is_none());
+        row.digest = index.seal.map(|s| s.digest);
         Ok(Some(row))
     }
 
     fn enter(&mut self, row: &SegmentRow, file: &Path) -> Result<(), StoreError> {
         let key = keys::camera_time(&row.camera, row.from);
         let in_place = name::relative(&row.camera, row.from, 0) == Path::new(&row.path);
-        if !self.seen.insert(key.clone()) && !in_place {
+        if !self.seen.entry(row.camera.clone()).or_default().insert(row.from.as_micros()) && !in_place {
             self.leave(file, "another file tells the same camera and start; `jiancha verify` tells which is out of place");
             return Ok(());
         }
@@ -214,7 +222,10 @@ impl Rebuild<'_> {
         let mut from = Vec::new();
         while let Some(key) = catalogue.segments.key_from(&from)? {
             from = [key.as_slice(), &[0]].concat();
-            if self.seen.contains(&key) {
+            let stands = |(camera, from): (CameraId, WallTime)| {
+                self.seen.get(&camera).is_some_and(|starts| starts.contains(&from.as_micros()))
+            };
+            if keys::parse_camera_time(&key).is_some_and(stands) {
                 continue;
             }
             let root = match catalogue.segments.at_key(&key) {
@@ -234,4 +245,8 @@ impl Rebuild<'_> {
         }
         Ok(())
     }
+}
+
+fn length(file: &Path) -> Result<u64, ReadError> {
+    std::fs::metadata(file).map(|m| m.len()).map_err(|source| ReadError::Io { path: file.to_owned(), source })
 }

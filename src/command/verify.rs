@@ -30,6 +30,9 @@ use crate::time::{Clock as _, MICROS_PER_SECOND, Span, SystemClock, WallTime};
 /// A file that grew so lately is still being written: while one run is drained, the next one's file is newer.
 const STILL_WRITTEN: Duration = Duration::from_secs(60);
 
+/// A seal is synced together with those of the other cameras, and only then told to the catalogue: its row follows within this time.
+const ROW_FOLLOWS: Duration = Duration::from_millis(1500);
+
 /// Later than any recording, and still a time that RFC 3339 can write: 9999-01-01.
 const LATEST: WallTime = WallTime::from_micros(253_370_764_800_000_000);
 
@@ -314,9 +317,12 @@ impl<'a> Verify<'a> {
         let gone = gone_days(&days, &of_days);
         done.problems.extend(of_days);
         let mut disagreements = known.rows.as_ref().map_or(Vec::new(), |rows| self.compare(&files, rows, &gone));
-        if known.running && !disagreements.is_empty() {
-            // The recorder went on while the files were read: what was so then may be told by now.
-            disagreements = self.compare(&files, &self.known(camera)?.rows.unwrap_or_default(), &gone);
+        // The recorder went on while the files were read: what was so then may be told by now.
+        for pause in [Duration::ZERO, ROW_FOLLOWS] {
+            if known.running && !disagreements.is_empty() {
+                std::thread::sleep(pause);
+                disagreements = self.compare(&files, &self.known(camera)?.rows.unwrap_or_default(), &gone);
+            }
         }
         done.problems.extend(disagreements);
         Ok(done)

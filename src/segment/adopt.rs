@@ -1,12 +1,13 @@
 //! Mends what a kill or a power cut left: an open file is cut after its last whole part and sealed, so that it plays like any other.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::identity::{Identity, Seal};
+use super::part::PART_HEAD;
 use super::reader::{self, ReadError};
 use super::seal::{SealFacts, seal};
 use crate::time::WallTime;
@@ -29,17 +30,27 @@ pub enum Adopted {
     Empty(Identity),
 }
 
-/// Mends the file at `path`.
+/// Mends the file at `path`. A file that ends in a seal is complete whatever lies before it: nothing of it is ever cut.
 ///
 /// # Errors
-/// [`ReadError`] when it is no segment of ours or cannot be read or written; the file is then left alone.
+/// [`ReadError`] when it is no segment of ours, is damaged in its middle, or cannot be read or written; the file is then left alone.
 pub fn adopt(path: &Path) -> Result<Adopted, ReadError> {
+    if let Some((identity, seal)) = reader::sealed(path)? {
+        return Ok(Adopted::WasSealed(identity, seal));
+    }
     let index = reader::index(path)?;
     if let Some(seal) = index.seal {
         return Ok(Adopted::WasSealed(index.identity, seal));
     }
     let Some(last) = index.parts.last() else { return Ok(Adopted::Empty(index.identity)) };
     let io = |source| ReadError::Io { path: path.to_owned(), source };
+    if let Some(at) = later_part(path, index.whole_bytes).map_err(io)? {
+        let reason = format!(
+            "the boxes end here, but another part begins at byte {at}: damaged in its middle, and nothing is cut off \
+             (check the disk; keep the file, or restore it from the backup copy)"
+        );
+        return Err(ReadError::NotASegment { path: path.to_owned(), at: index.whole_bytes, reason });
+    }
     let to: WallTime = last.to();
     let random_access: Vec<(u64, u64)> = index
         .parts
@@ -72,6 +83,27 @@ pub fn adopt(path: &Path) -> Result<Adopted, ReadError> {
     file.write_all(&bytes).map_err(io)?;
     file.sync_all().map_err(io)?;
     Ok(Adopted::Sealed { identity: index.identity, seal, cut_bytes: length - index.whole_bytes })
+}
+
+/// Where a part begins behind the unfinished one at `from`, if any does: a kill leaves one unfinished part and nothing after it.
+fn later_part(path: &Path, from: u64) -> std::io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    // The unfinished part itself begins at `from`.
+    file.seek(SeekFrom::Start(from + 1))?;
+    let (mut at, mut window, mut block) = (from + 1, Vec::new(), vec![0; 1 << 20]);
+    loop {
+        let n = file.read(&mut block)?;
+        if n == 0 {
+            return Ok(None);
+        }
+        window.extend_from_slice(&block[..n]);
+        if let Some(found) = window.windows(PART_HEAD.len()).position(|w| w == PART_HEAD) {
+            return Ok(Some(at + found as u64));
+        }
+        let done = window.len().saturating_sub(PART_HEAD.len() - 1);
+        window.drain(..done);
+        at += done as u64;
+    }
 }
 
 /// The segment files of one camera under a storage root, oldest first by name; names that are not ours are left out.

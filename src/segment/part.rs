@@ -12,6 +12,9 @@ const FLAGS_DEPENDENT: u32 = 0x0101_0000;
 /// Seconds from the NTP epoch (1900) to 1970.
 const NTP_OFFSET_SECONDS: i64 = 2_208_988_800;
 
+/// The first bytes of every part in a file: its producer reference time, of the pictures.
+pub const PART_HEAD: [u8; 16] = [0, 0, 0, 32, b'p', b'r', b'f', b't', 1, 0, 0, 0, 0, 0, 0, 1];
+
 /// Decode times of pictures given in decode order: their presentation times in rising order. For streams without reordering
 /// these are the presentation times themselves.
 pub fn decode_times(video: &[VideoUnit]) -> Vec<i64> {
@@ -142,6 +145,20 @@ mod tests {
             let t = WallTime::from_micros(micros);
             prop_assert_eq!(from_ntp(to_ntp(t)), t);
         }
+    }
+
+    #[test]
+    fn a_part_begins_with_its_head() {
+        let picture = VideoUnit {
+            pts_90k: 0,
+            capture: WallTime::from_micros(0),
+            time_source: crate::media::TimeSource::SenderReport,
+            random_access: true,
+            data: vec![7].into(),
+        };
+        let mut out = Vec::new();
+        put_part(&mut out, 1, &[picture], 3600, &[], true);
+        assert!(out.starts_with(&PART_HEAD));
     }
 
     #[test]

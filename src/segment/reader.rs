@@ -14,6 +14,8 @@ use crate::time::WallTime;
 
 /// No head, `moof` or `mfra` of ours comes near this; a larger claim is damage.
 const LARGEST_BOX_IN_MEMORY: u64 = 16 * 1024 * 1024;
+/// The end of a usual file with its random access table and seal.
+const USUAL_MFRA: u64 = 4096;
 
 /// One part (`prft`, `moof` and `mdat`) of a segment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,53 @@ pub fn identity(file: &mut File, path: &Path) -> Result<Identity, ReadError> {
 pub fn identity_at(path: &Path) -> Result<Identity, ReadError> {
     let mut file = File::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     identity(&mut file, path)
+}
+
+/// What a complete file says of itself at both ends; `None` when it does not end in a seal. Nothing between is read: two places
+/// of the disk, however long the file, and damage in its middle does not hide that it was sealed.
+///
+/// # Errors
+/// [`ReadError`] when the file cannot be read, or ends in a seal and does not begin as a segment.
+pub fn sealed(path: &Path) -> Result<Option<(Identity, Seal)>, ReadError> {
+    let io = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let Some(seal) = read_seal(&mut file, length).map_err(io)? else { return Ok(None) };
+    let (identity, _) = read_head(&mut Walk { file: &mut file, at: 0, length }, path)?;
+    Ok(Some((identity, seal)))
+}
+
+/// The seal, found from the end of the file.
+fn read_seal(file: &mut File, length: u64) -> std::io::Result<Option<Seal>> {
+    let window = length.min(USUAL_MFRA);
+    let mut tail = read_at(file, length - window, window)?;
+    // The last box, 16 bytes long: size, `mfro`, version, size of mfra.
+    let Some([0, 0, 0, 16, b'm', b'f', b'r', b'o', 0, 0, 0, 0, s0, s1, s2, s3]) = tail.last_chunk::<16>() else {
+        return Ok(None);
+    };
+    let size = u64::from(u32::from_be_bytes([*s0, *s1, *s2, *s3]));
+    if size > length.min(LARGEST_BOX_IN_MEMORY) {
+        return Ok(None);
+    }
+    let start = length - size;
+    if size > window {
+        tail = read_at(file, start, size)?;
+    }
+    let Some(mfra) = usize::try_from(size).ok().and_then(|size| tail.get(tail.len().checked_sub(size)?..)) else {
+        return Ok(None);
+    };
+    let [s0, s1, s2, s3] = u32::try_from(size).unwrap_or(0).to_be_bytes();
+    let Some(payload) = mfra.strip_prefix(&[s0, s1, s2, s3, b'm', b'f', b'r', b'a']) else { return Ok(None) };
+    // The seal tells where it stands: a table that was put elsewhere is none.
+    let before: usize = children(payload).take_while(|(kind, _)| *kind != b"uuid").map(|(_, body)| 8 + body.len()).sum();
+    Ok(parse_seal(payload).filter(|seal| seal.bytes == start + 8 + before as u64))
+}
+
+fn read_at(file: &mut File, at: u64, bytes: u64) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut out = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    file.take(bytes).read_to_end(&mut out)?;
+    Ok(out)
 }
 
 /// Reads the boxes up to `moov`: the identity, and where the first part begins.
