@@ -570,7 +570,8 @@ impl Inner {
             let free = state.facts(&self.settings).iter().filter(|f| f.usable).map(|f| f.free_bytes).sum();
             // What is only expected stops nobody: it is measured within seconds.
             let windows = state.plans.values().filter(|p| p.window && p.seen > 0.0).map(Rate::bytes_per_second).sum();
-            let may = placement::others_may_record(free, windows, self.windows_last_seconds, state.others);
+            let total = state.roots.iter().filter(|r| r.fault.is_none()).map(|r| r.room.total_bytes).sum();
+            let may = placement::others_may_record(free, total, windows, self.windows_last_seconds, state.others);
             let told = (may != state.others).then_some(may);
             state.others = may;
             told
