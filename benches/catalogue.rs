@@ -1,4 +1,5 @@
-//! The catalogue with three million segments: 32 cameras for 65 days. Filling, start, one window-day of timeline, memory, bytes on disk.
+//! The catalogue with three million segments: 32 cameras for 65 days. Filling, start, one window-day of timeline, the retention plan of all,
+//! memory, bytes on disk.
 //!
 //! `cargo bench --bench catalogue`; the limits stand in docs/benchmarks.md. Filling and measuring are processes of their own, so that
 //! the start is that of a recorder that was stopped, and the memory is only what reading needs.
@@ -16,6 +17,8 @@ use std::time::Instant;
 
 use jiancha::catalogue::{Catalogue, LedgerEvent, LedgerRow, SegmentRow, Store};
 use jiancha::hall::CameraId;
+use jiancha::retention::plan::{Detail, Planner};
+use jiancha::retention::{NoBackup, Office};
 use jiancha::time::{Span, WallTime};
 
 const CAMERAS: i64 = 32;
@@ -28,9 +31,10 @@ fn main() {
     match std::env::var("BENCH_PHASE").as_deref() {
         Ok("fill") => fill(&folder, days),
         Ok("measure") => measure(&folder, days),
+        Ok("plan") => plan(&folder),
         _ => {
             let _ = std::fs::remove_dir_all(&folder);
-            for phase in ["fill", "measure"] {
+            for phase in ["fill", "measure", "plan"] {
                 let me = std::env::current_exe().unwrap();
                 let status = Command::new(me).env("BENCH_PHASE", phase).status().unwrap();
                 assert!(status.success(), "{phase}");
@@ -122,7 +126,37 @@ fn measure(folder: &Path, days: i64) {
         assert_eq!(timeline.spans.len(), 1, "{:?}", timeline.gaps);
     }
     times.sort_by(f64::total_cmp);
+    drop(catalogue);
     println!("window-day  first-time reads: median {:.1} ms, worst {:.1} ms; PSS {} MiB", times[20], times[39], pss_mib());
+}
+
+/// The retention plan of every camera-day, with the reason of each; then every file with its reason.
+fn plan(folder: &Path) {
+    let dir = folder.parent().unwrap();
+    let toml = "[hall]\nname = \"n\"\ndivision = \"d\"\n[[zone]]\nid = \"Z1\"\ntype = \"综合受理区\"\n[[camera]]\nid = \"C0\"\nkind = \"fixed\"\n\
+                zone = \"Z1\"\nurl = \"rtsp://192.0.2.1/1\"\nstamp = \"camera\"\n[[storage]]\npath = \"/srv/jiancha/a\"\n";
+    let (hall, _) = jiancha::hall::parse(toml, dir).unwrap();
+    let calendar = jiancha::calendar::Calendar::published().unwrap();
+    let office = Office::open(&hall, open(folder), calendar, Arc::new(NoBackup)).unwrap();
+    let now = start().plus_micros(65 * DAY_MINUTES * MINUTE);
+    for (what, detail) in [("by day", Detail::Decisions), ("with every file", Detail::Files)] {
+        let began = Instant::now();
+        let facts = office.facts(now, None).unwrap();
+        let mut planner = Planner::new(&facts, detail);
+        let (mut days, mut files) = (0, 0);
+        for (date, camera) in office.camera_days(None).unwrap() {
+            let rows = || office.catalogue().day(&camera, date);
+            for plan in planner.day(&facts, office.proof(), &camera, date, rows).unwrap() {
+                days += 1;
+                files += plan.files.len();
+            }
+        }
+        println!(
+            "plan        {what}: {days} camera-days, {files} files in {:.2} s, PSS {} MiB",
+            began.elapsed().as_secs_f64(),
+            pss_mib()
+        );
+    }
 }
 
 fn pss_mib() -> u64 {

@@ -11,6 +11,7 @@ use chrono::{Days, NaiveDate};
 use jiancha::calendar::Calendar;
 use jiancha::catalogue::{Catalogue, SegmentRow, Store, StoreError};
 use jiancha::daemon::control::{self, Desk};
+use jiancha::evidence::Signer;
 use jiancha::hall::CameraId;
 use jiancha::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use jiancha::retention::{NoBackup, Office};
@@ -258,16 +259,43 @@ fn beside_a_running_recorder_its_plan_and_its_holds_are_told_page_by_page() {
 
 /// Sweeping by hand works on the machine's own clock: by it the footage of 2026-09-21 may or may not go yet.
 #[test]
+fn with_a_backup_nothing_goes_before_its_copy_was_read_back() {
+    let site = Site::new("delete = \"when-due\"\n[backup]\ndirectory = \"copies\"");
+    std::fs::create_dir(site.dir.path().join("copies")).unwrap();
+    Signer::open_or_make(&site.root().join(".jiancha-key/signing.pem")).unwrap();
+    // Whether the day is due is the calendar's affair; that its copy is missing keeps it at any rate.
+    let (_, report) = site.json(&["retention", "sweep", "--yes"]);
+    assert_eq!(report["files"], 0, "{report:#}");
+    let due = site.plan(&[])[0][3] == "backup-not-proven";
+    assert_eq!(site.rows("2026-09-21").len(), 2);
+
+    let (code, told) = site.text(&["backup", "run", "--once"]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(site.plan(&[])[0][2] == "go", due);
+    let (_, report) = site.json(&["retention", "sweep", "--yes"]);
+    assert_eq!(report["files"].as_u64().unwrap() > 0, due, "{report:#}");
+    assert_eq!(site.rows("2026-09-21").is_empty(), due);
+    // The copy outlives the recording.
+    let copies = jiancha::segment::adopt::files_of(&site.dir.path().join("copies"), "C1").unwrap();
+    assert_eq!(copies.iter().filter(|f| f.to_string_lossy().contains("2026-09-21")).count(), 2);
+}
+
+#[test]
 fn a_sweep_by_hand_shows_first_and_does_what_the_plan_says() {
     let site = Site::new("delete = \"when-due\"");
     let goes = site.plan(&[])[0][2] == "go";
     let (code, told) = site.text(&["retention", "sweep"]);
     assert!(code == 0 && told.contains("清理计划"), "{told}");
     assert_eq!(site.rows("2026-09-21").len(), 2, "nothing was deleted");
+    // What goes is signed for: without the recorder's key nothing does.
+    let (code, told) = site.text(&["retention", "sweep", "--yes"]);
+    assert!(code == 2 && told.contains("signing key"), "{told}");
+    Signer::open_or_make(&site.root().join(".jiancha-key/signing.pem")).unwrap();
     let (code, report) = site.json(&["retention", "sweep", "--yes"]);
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(site.rows("2026-09-21").is_empty(), goes);
     assert_eq!(site.root().join("C1/2026-09-21/removed.json").exists(), goes);
+    assert_eq!(site.root().join("C1/2026-09-21/removed.json.sig").exists(), goes);
     let window = ["timeline", "--window", "03", "--from", "2026-09-21T09:00:00+08:00", "--to", "2026-09-21T09:02:00+08:00"];
     let (_, timeline) = site.json(&window);
     assert_eq!(timeline["removed"].as_array().is_some(), goes, "{timeline:#}");

@@ -30,6 +30,7 @@ pub mod replay;
 pub mod retention;
 pub mod run;
 pub mod simulate;
+pub mod storage;
 pub mod timeline;
 pub mod user;
 pub mod verify;
@@ -94,6 +95,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// The second copy: how far it is, copy now, doubt both sides, fill gaps from it.
     Backup(backup::BackupArgs),
+    /// Storage roots: whether each one's own disk is there; and taking another disk for one after an exchange.
+    Storage(storage::StorageArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Hold(args) => hold::run(&args).into(),
         Command::Plan(args) => plan::run(&args).into(),
         Command::Backup(args) => backup::run(&args).into(),
+        Command::Storage(args) => storage::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }

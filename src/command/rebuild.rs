@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::catalogue::rebuild::{How, Rebuilt, rebuild};
-use crate::catalogue::{Catalogue, Store, StoreError};
+use crate::catalogue::{Catalogue, KnownRoots, Store, StoreError};
 use crate::daemon::control::{Question, ask};
 use crate::hall::Hall;
+use crate::segment::root::{self, RootTrouble};
 
 /// Arguments of `jiancha rebuild`.
 #[derive(clap::Args)]
@@ -94,6 +95,9 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> 
         })?;
         Some(Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?)
     };
+    if let Some(catalogue) = &catalogue {
+        refuse_other_disks(hall, catalogue)?;
+    }
     let how = How { dry_run: args.dry_run, forget_empty_roots: args.forget_empty_roots };
     let mut progress = Counter::new();
     let rebuilt = rebuild(catalogue.as_ref(), &roots, how, &mut || progress.count());
@@ -104,6 +108,20 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> 
         _ => 0,
     };
     Ok((rebuilt, removed_spans))
+}
+
+/// Recordings on another disk than the one meant would take the place of those that are away.
+fn refuse_other_disks(hall: &Hall, catalogue: &Catalogue) -> Result<(), String> {
+    let known = KnownRoots::open(catalogue).map_err(|e| e.to_string())?;
+    for storage in &hall.storage {
+        let Some(id) = known.id(&storage.path).map_err(|e| e.to_string())? else { continue };
+        match root::open_mounted(&storage.path, &id, storage.mounted) {
+            // An empty folder costs no rows: they are kept, and told.
+            Ok(_) | Err(RootTrouble::NotMounted { .. }) => {}
+            Err(trouble) => return Err(trouble.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// Files counted on a terminal.
