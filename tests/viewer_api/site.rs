@@ -163,14 +163,14 @@ pub fn state_of(hall: &Hall, at: WallTime, recording: usize) -> HallState {
             writable: true,
             fault: None,
             detail: None,
-            reserve_bytes: 1,
-            cameras: hall.cameras.iter().map(|c| c.id.clone()).collect(),
-            bytes_per_second: 750_000,
-            syncs: 3,
+            reserve_bytes: 0,
+            cameras: Vec::new(),
+            bytes_per_second: 0,
+            syncs: 0,
             full_on: None,
         }],
         clock: ClockState { synchronised: true, max_error_ms: 4 },
-        alarms: vec![],
+        alarms: Vec::new(),
     }
 }
 
