@@ -34,11 +34,12 @@ impl Site {
     /// `of_a` are more keys of the root `a`, `more` more sections.
     fn with(of_a: &str, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let toml = format!(
             "[hall]\nname = \"测试中心\"\ndivision = \"测试区\"\n[[zone]]\nid = \"Z1\"\ntype = \"综合受理区\"\n\
              [[camera]]\nid = \"C1\"\nkind = \"fixed\"\nzone = \"Z1\"\nurl = \"rtsp://192.0.2.1/1\"\nstamp = \"camera\"\n\
              [[storage]]\npath = \"a\"\nreserve_mb = 1\n{of_a}\n[[storage]]\npath = \"b\"\nreserve_mb = 1\n\
-             [recording]\ncatalogue = \"catalogue\"\n{more}\n"
+             [recording]\ncatalogue = \"catalogue\"\n[viewer]\nlisten = \"127.0.0.1:{port}\"\n{more}\n"
         );
         std::fs::write(dir.path().join("hall.toml"), toml).unwrap();
         for root in ["a", "b"] {
@@ -206,7 +207,7 @@ fn a_root_below_its_reserve_is_full() {
 
 #[test]
 fn an_exchanged_disk_is_accepted_and_what_is_missing_is_told() {
-    let site = Site::with("", "[backup]\npath = \"copy\"").used();
+    let site = Site::with("", "[backup]\ndirectory = \"copy\"").used();
     std::fs::create_dir(site.root("copy")).unwrap();
     let catalogue = site.catalogue();
     for (camera, from) in [("C1", "09:00:00"), ("C1", "09:01:00"), ("C2", "10:30:00")] {

@@ -241,9 +241,12 @@ fn a_root_that_fills_up_keeps_its_open_runs_and_returns_without_being_mended() {
     // What a quota or a lack of inodes does: the system says full while there is room.
     site.roots().inner.trouble(0, Fault::Full, "no space left");
     assert_eq!(site.next(), changed("a", Some(Fault::Full)));
+    let rest = |until| lock(&site.roots().inner.state).rests_until[0] = until;
+    rest(Instant::now() + LONGEST);
     site.part("C1", "r1").unwrap();
     site.begin("C1", "r2").unwrap();
     assert_eq!(site.next(), moved("C1", "a", "b"));
+    rest(Instant::now());
     assert_eq!(site.next(), changed("a", None));
     site.begin("C1", "r3").unwrap();
     assert_eq!(site.next(), moved("C1", "b", "a"));
