@@ -49,8 +49,8 @@ fn main() {
     let ids: Vec<CameraId> = (0..CAMERAS).map(|n| CameraId::new(format!("C{n}"))).collect();
     let plans: Vec<CameraPlan> = ids.iter().map(|id| CameraPlan { id: id.clone(), window: true, rate: None }).collect();
     let now = || WallTime::from(SystemTime::now());
-    let settings = RootSettings { id: claim(&root, now()).unwrap().root, path: root.clone(), reserve_bytes: 0 };
-    let how = RootsSettings { sync_every: Duration::from_secs(5), windows_last_seconds: 0 };
+    let settings = RootSettings { id: claim(&root, now()).unwrap().root, path: root.clone(), reserve_bytes: 0, mounted: false };
+    let how = RootsSettings { sync_every: Duration::from_secs(5), windows_last_seconds: 0, look_every: Duration::from_secs(1) };
     let roots = Roots::start(vec![settings], &plans, how, &catalogue, Arc::new(|_| {}), Arc::new(Quiet)).unwrap();
     let cut = CutSettings { segment_seconds: 60, part_90k: 90_000 };
     let mut writers: Vec<(String, SegmentWriter)> = ids

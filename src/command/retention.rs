@@ -386,7 +386,7 @@ fn sweep(args: &SweepArgs) -> Result<Outcome, String> {
         return match told {
             Err(TellError::Ask(e)) => Err(e),
             _ => {
-                eprintln!("什么也没有删除；要删除请加 --yes (nothing was deleted; --yes deletes)");
+                remark!("什么也没有删除；要删除请加 --yes (nothing was deleted; --yes deletes)");
                 Ok(Outcome::Good)
             }
         };

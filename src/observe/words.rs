@@ -48,7 +48,7 @@ pub fn cause(cause: GapCause) -> Told {
         GapCause::UnsupportedStream => told(
             "摄像机的码流无法录制。",
             "The camera's stream cannot be recorded.",
-            "请在摄像机上把主码流设为 H.264 或 H.265,音频设为 G.711 或 AAC,并核对码流地址。",
+            "请在摄像机上把主码流设为 H.264 或 H.265，音频设为 G.711 或 AAC，并核对码流地址。",
             "Set its main stream to H.264 or H.265 and its sound to G.711 or AAC, and check the stream's address.",
         ),
         GapCause::FormatChanged => told(
@@ -161,7 +161,7 @@ pub fn unknown() -> Told {
     told(
         "没有录像，原因尚未查明。",
         "Nothing is recorded, for no known cause.",
-        "请运行 jiancha doctor,并查看录像服务日志。",
+        "请运行 jiancha doctor，并查看录像服务日志。",
         "Run `jiancha doctor` and read the recorder's log.",
     )
 }
