@@ -202,7 +202,7 @@ fn a_root_below_its_reserve_is_full() {
     let toml = std::fs::read_to_string(site.root("hall.toml")).unwrap();
     std::fs::write(site.root("hall.toml"), toml.replacen("reserve_mb = 1\n", "reserve_mb = 1000000\n", 1)).unwrap();
     // A test machine with more than a terabyte free would be news.
-    let free = rustix::fs::statvfs(&site.root("a")).map(|fs| fs.f_bavail * fs.f_frsize).unwrap();
+    let free = rustix::fs::statvfs(site.root("a")).map(|fs| fs.f_bavail * fs.f_frsize).unwrap();
     let expected = if free > 1_000_000 << 20 { (0, "usable") } else { (1, "full") };
     assert_eq!(site.states(), (expected.0, states(expected.1, "usable")));
 }

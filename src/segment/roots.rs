@@ -195,7 +195,7 @@ impl Roots {
         told: Arc<dyn OnRoots>,
     ) -> Result<Self, (PathBuf, std::io::Error)> {
         let origin = Instant::now();
-        let health = roots.iter().map(|root| first_look(root)).collect::<Vec<_>>();
+        let health = roots.iter().map(first_look).collect::<Vec<_>>();
         let plans = cameras.iter().map(|c| {
             let known = c.rate.is_some();
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
