@@ -189,6 +189,8 @@ fn a_disk_that_is_away_or_another_is_a_finding_with_the_remedy() {
     assert!(table.contains("磁盘未挂载") && table.contains("jiancha storage accept"), "{table}");
     root::claim(&site.root("a"), at("09:00:00")).unwrap();
     assert_eq!(site.states(), (1, states("another-disk", "usable")));
+    let (code, said) = site.run(&["rebuild"]);
+    assert!(code == 2 && said.contains("another disk is mounted there"), "{said}");
     std::fs::remove_dir_all(site.root("a")).unwrap();
     std::fs::rename(site.root("old-a"), site.root("a")).unwrap();
     assert_eq!(site.states(), (0, states("usable", "usable")));

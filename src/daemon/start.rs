@@ -105,7 +105,7 @@ impl Recorder {
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
         let encoder = choose_encoder(&hall)?;
-        storage::check_present(&hall)?;
+        storage::check_present(&hall, clock.wall())?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
         let root_settings = storage::claim(&hall, &catalogue, clock.wall())?;

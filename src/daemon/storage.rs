@@ -19,24 +19,26 @@ pub use crate::catalogue::KnownRoots;
 /// Rates are taken from at most this many of a camera's newest segments.
 const SEGMENTS_FOR_RATE: usize = 60;
 
-/// Refuses a hall whose storage is not there before anything is written: the catalogue lies below a root by default.
+/// Refuses a hall whose storage is not there before anything is written: the catalogue lies below a root by default. At a first use
+/// that root gets its identity before its catalogue.
 ///
 /// # Errors
-/// [`StartError`] when a root's folder or disk is missing although the catalogue lies in it.
-pub fn check_present(hall: &Hall) -> Result<(), StartError> {
+/// [`StartError`] when a root's folder or disk is missing although the catalogue lies in it, or it cannot be written.
+pub fn check_present(hall: &Hall, now: WallTime) -> Result<(), StartError> {
     let catalogue = &hall.recording.catalogue;
     let Some(storage) = hall.storage.iter().find(|s| catalogue.starts_with(&s.path)) else { return Ok(()) };
     let path = &storage.path;
     match root::look_mounted(path, storage.mounted).map_err(StartError::Root)? {
         (_, Some(_)) => Ok(()),
         // Without an identity this is a first use, or the place where a disk was: another root that was used before tells.
-        (_, None) => {
+        (_, None) if catalogue.exists() => Ok(()),
+        (root, None) => {
             let used = |path: &Path| root::look(path).is_ok_and(|(_, identity)| identity.is_some());
             let others_used = hall.storage.iter().any(|s| &s.path != path && used(&s.path));
-            if !storage.mounted && others_used && is_empty(path) && !catalogue.exists() {
+            if !storage.mounted && others_used && is_empty(path) {
                 return Err(StartError::Root(RootTrouble::NotMounted { path: path.clone() }));
             }
-            Ok(())
+            root.claim(now).map(|_| ()).map_err(StartError::Root)
         }
     }
 }

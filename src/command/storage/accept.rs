@@ -75,7 +75,7 @@ struct Printed {
     missing: Missing,
     /// A second copy is configured.
     backup: bool,
-    /// The recorder's signing key lay on the old disk.
+    /// The recorder's signing key belongs on this root and is not there.
     signing_key_gone: bool,
     /// It lies on the system's own disk.
     on_system_disk: bool,
@@ -256,8 +256,8 @@ fn sentences(printed: &Printed) -> String {
     if printed.signing_key_gone {
         let _ = writeln!(
             text,
-            "签名密钥在旧盘上：录像机启动时会另建一个。请保存旧公钥，核对旧的日清单时要用。\n\
-             The signing key lay on the old disk: the recorder makes another at its start. Keep the old public key for the old manifests."
+            "签名密钥不在这块盘上，录像机启动时会另建一个。以前录过像的，旧密钥在旧盘上：请保存旧公钥，核对旧的日清单时要用。\n\
+             The signing key is not on this disk: the recorder makes another at its start. If it ran before, keep the old public key for the old manifests."
         );
     }
     if !printed.state.is_usable() {
