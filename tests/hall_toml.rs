@@ -518,6 +518,11 @@ fn retention_keeps_thirty_working_days_and_says_why_less_is_refused() {
     assert_eq!((kept.free_target, kept.windows_last.as_secs()), (FreeTarget { percent: Some(10), gb: None }, 72 * 3600));
     assert_eq!((hall.storage[0].reserve_mb, hall.storage[0].reserve_bytes()), (1024, 1 << 30));
 
+    assert!(!hall.storage[0].mounted);
+    let (hall, _) = read(&SMALLEST.replace("[[storage]]", "[[storage]]\nmounted = true\nreserve_mb = 20000")).expect("good");
+    assert_eq!((hall.storage[0].mounted, hall.storage[0].reserve_bytes()), (true, 20_000 << 20));
+    assert!(read(&SMALLEST.replace("[[storage]]", "[[storage]]\nmounted = \"yes\"")).is_err());
+
     let with = |retention: &str| format!("{SMALLEST}\n[retention]\n{retention}\n");
     let text = with(
         "working_days = 45\nat_most_days = 90\ndelete = \"when-due\"\nfree_target_gb = 500\n\

@@ -9,6 +9,7 @@ mod ledger;
 pub mod rebuild;
 mod records;
 pub mod restored;
+mod roots;
 mod segments;
 pub mod share;
 pub mod store;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 pub use records::{GapCause, LedgerEvent, LedgerRow, SegmentRow};
+pub use roots::KnownRoots;
 pub use store::{Store, StoreError, Table};
 
 use crate::calendar::midnight;

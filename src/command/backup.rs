@@ -11,7 +11,7 @@ use std::io::Write as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::books::Whose;
-use super::{ConfigArg, Outcome, complain, load_hall};
+use super::{ConfigArg, Outcome, complain, load_hall, print_json};
 use crate::backup::target::{Stop, Target, connect};
 use crate::hall::{BackupSettings, CameraId, Hall, WindowId};
 use crate::time::{Span, WallTime};
@@ -103,14 +103,6 @@ fn print_lines(lines: impl IntoIterator<Item = String>) {
         if writeln!(out, "{line}").is_err() {
             return;
         }
-    }
-}
-
-/// Prints an answer as JSON.
-fn print_json(value: &impl serde::Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => print_lines([text]),
-        Err(e) => eprintln!("jiancha: {e}"),
     }
 }
 

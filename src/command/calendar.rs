@@ -95,7 +95,7 @@ fn read(config: &ConfigArg) -> Result<(Calendar, Vec<CalendarError>), Outcome> {
 /// Says on standard error what is wrong with the files of the calendar folder.
 pub(super) fn tell(complaints: &[CalendarError]) {
     for complaint in complaints {
-        eprintln!(
+        remark!(
             "jiancha: 日历文件有误，其年份按未公布处理 · a calendar file is bad, its year counts as unpublished: {complaint}"
         );
     }

@@ -1,17 +1,20 @@
 //! `jiancha doctor`: what is wrong with this machine and hall.toml, and how to mend it.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::ConfigArg;
+use super::storage::Book;
+use super::{ConfigArg, print_text};
+use crate::calendar::Source;
 use crate::hall::{self, Hall, StampSettings};
 use crate::observe::doctor::{
     Finding, Report, Standing, both, capacity, disk, hall_file, machine, network, not_without_hall, plugins,
 };
+use crate::retention::capacity::measured::{self, measure};
+use crate::retention::capacity::{self as sizing, CameraRate};
 use crate::stamp::encoders;
 use crate::stamp::text::{TIME_CHARACTERS, label_lines};
-use crate::time::kernel_clock;
+use crate::time::{Clock as _, SystemClock, kernel_clock};
 
 /// Arguments of `jiancha doctor`.
 #[derive(clap::Args)]
@@ -30,10 +33,8 @@ pub struct DoctorArgs {
 pub fn run(args: &DoctorArgs) -> ExitCode {
     let report = examine(&args.config.path());
     let text = if args.json { format!("{:#}\n", report.to_json()) } else { report.to_text() };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::from(report.exit_code()),
-        Err(_) => ExitCode::from(2),
-    }
+    print_text(&text);
+    ExitCode::from(report.exit_code())
 }
 
 /// Looks at the machine and at the hall described in `config`.
@@ -99,11 +100,70 @@ fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Fi
     findings
 }
 
+/// Judges the storage roots, by what the catalogue knows of them and of the cameras' rates.
+fn of_storage(hall: &Hall) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let book = Book::open(hall).unwrap_or_else(|why| {
+        findings.push(Finding::bad(
+            "catalogue-open",
+            Standing::Unchecked,
+            both("目录库内容", "the catalogue's content"),
+            both(format!("打不开：{why}"), format!("cannot be opened: {why}")),
+            both(
+                "请检查权限；目录库已损坏时移走它，再运行 jiancha rebuild",
+                "look at its rights; when it is damaged, move it away and run jiancha rebuild",
+            ),
+        ));
+        Book::None
+    });
+    let measured = match &book {
+        Book::Open(catalogue, _) => measure(catalogue, measured::Ask { days: measured::DAYS }).map_err(|e| e.to_string()),
+        Book::Held => super::plan::measured(hall),
+        Book::None => Ok(Vec::new()),
+    };
+    // Without measured rates those of hall.toml are taken.
+    let measured = measured.unwrap_or_default();
+    let rates: Vec<_> = hall.cameras.iter().map(|c| sizing::rate(hall, c, &measured, None)).collect();
+    let bytes_per_second = rates.iter().map(|r| r.bytes_per_second).fold(0, u64::saturating_add);
+    let mut folders = Vec::new();
+    for root in &hall.storage {
+        let expected = book.id(&root.path).unwrap_or_default();
+        match disk::identity(root, expected.as_deref()) {
+            Err(trouble) => findings.push(disk::identity_trouble(&trouble)),
+            Ok(()) => {
+                let folder = disk::look(&root.path);
+                findings.push(disk::storage(&folder, bytes_per_second));
+                folders.push(folder);
+            }
+        }
+    }
+    findings.extend(disk::shared(&folders));
+    let held = measured.iter().fold(0, |sum: u64, m| sum.saturating_add(m.held_bytes()));
+    findings.push(of_retention(hall, &rates, held));
+    findings
+}
+
+fn of_retention(hall: &Hall, rates: &[CameraRate], held_bytes: u64) -> Finding {
+    let sized = || -> Result<Finding, String> {
+        let (calendar, _) = Source::of(&hall.calendar).load_what_is_good().map_err(|e| e.to_string())?;
+        let today = SystemClock::new().wall().beijing().date_naive();
+        let floor = sizing::floor(&calendar, hall.retention.working_days, today);
+        let disks = hall.storage.iter().map(|root| super::plan::disk(hall, root)).collect::<Result<Vec<_>, _>>()?;
+        Ok(capacity::retention(&floor, &sizing::size(rates, floor.calendar_days, &disks, held_bytes)))
+    };
+    sized().unwrap_or_else(|why| {
+        Finding::bad(
+            "retention",
+            Standing::Unchecked,
+            both("保存期限（估算）", "retention period (estimate)"),
+            both(format!("算不出：{why}"), format!("cannot be told: {why}")),
+            both("请运行 jiancha plan 查看", "run jiancha plan"),
+        )
+    })
+}
+
 fn of_hall(hall: &Hall) -> Vec<Finding> {
-    let rate = capacity::rate(hall);
-    let folders: Vec<disk::Folder> = hall.storage.iter().map(|root| disk::look(&root.path)).collect();
-    let mut findings: Vec<Finding> = folders.iter().map(|folder| disk::storage(folder, rate)).collect();
-    findings.push(capacity::retention(&folders, rate));
+    let mut findings = of_storage(hall);
     findings.push(disk::catalogue(&disk::look(&hall.recording.catalogue)));
     let listen = hall.viewer.listen;
     findings.push(network::viewer(listen, network::try_listen(listen)));

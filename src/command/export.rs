@@ -231,7 +231,7 @@ impl<'a> Export<'a> {
             let window = window.ok_or_else(|| format!("no window {id} in hall.toml (defined: {})", known.join(", ")))?;
             let camera = self.hall.camera(&window.camera).ok_or_else(|| format!("window {id} has no camera in hall.toml"))?;
             if let Some(sound) = self.hall.sound_camera(window).filter(|s| s.id != camera.id) {
-                eprintln!(
+                remark!(
                     "jiancha: 窗口 {id} 的声音录在摄像机 {0} 上，请另用 --camera {0} 导出 the sound of window {id} is recorded with camera {0}: export it with --camera {0} as well",
                     sound.id
                 );

@@ -180,7 +180,7 @@ fn tell_noted(told: &Told, json: bool) -> Result<Outcome, String> {
         text
     };
     if let Some(warning) = &noted.warning {
-        eprintln!("jiancha: {warning}");
+        remark!("jiancha: {warning}");
     }
     print(&text)?;
     Ok(if late || noted.warning.is_some() { Outcome::Findings } else { Outcome::Good })
@@ -201,7 +201,7 @@ fn list(args: &ListArgs) -> Result<Outcome, String> {
         print(&lines.join("\n"))?;
     }
     if let Some(doubt) = doubt {
-        eprintln!(
+        remark!(
             "jiancha: 留存清单不完整，暂不删除任何录像 the list of holds is not complete, nothing is deleted: {doubt} \
              (put a sound copy in its place, or remove the file once every hold is on the list)"
         );

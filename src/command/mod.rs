@@ -11,6 +11,14 @@ use serde::Serialize;
 
 use crate::hall::Hall;
 
+/// Writes a line to standard error as `eprintln!` does, but does not panic when nobody reads it any more (`2>&1 | head`).
+macro_rules! remark {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), $($line)*);
+    }};
+}
+
 pub mod backup;
 pub mod calendar;
 pub mod doctor;
@@ -22,6 +30,7 @@ pub mod replay;
 pub mod retention;
 pub mod run;
 pub mod simulate;
+pub mod storage;
 pub mod timeline;
 pub mod user;
 pub mod verify;
@@ -86,6 +95,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// The second copy: how far it is, copy now, doubt both sides, fill gaps from it.
     Backup(backup::BackupArgs),
+    /// Storage roots: whether each one's own disk is there; and taking another disk for one after an exchange.
+    Storage(storage::StorageArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -126,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Hold(args) => hold::run(&args).into(),
         Command::Plan(args) => plan::run(&args).into(),
         Command::Backup(args) => backup::run(&args).into(),
+        Command::Storage(args) => storage::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }
@@ -140,12 +152,12 @@ pub fn load_hall(config: &ConfigArg, load: LoadHall) -> Option<Hall> {
     match load(&path) {
         Ok((hall, warnings)) => {
             if !warnings.is_empty() {
-                eprintln!("{}", crate::hall::Complaints::new(Some(&path), warnings));
+                remark!("{}", crate::hall::Complaints::new(Some(&path), warnings));
             }
             Some(hall)
         }
         Err(complaints) => {
-            eprintln!("{complaints}");
+            remark!("{complaints}");
             None
         }
     }
@@ -153,7 +165,7 @@ pub fn load_hall(config: &ConfigArg, load: LoadHall) -> Option<Hall> {
 
 /// Says why a command could not be done.
 pub fn complain(reason: &str) -> Outcome {
-    eprintln!("jiancha: {reason}");
+    remark!("jiancha: {reason}");
     Outcome::Failed
 }
 
@@ -161,7 +173,7 @@ pub fn complain(reason: &str) -> Outcome {
 pub fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => print_text(&(text + "\n")),
-        Err(e) => eprintln!("jiancha: {e}"),
+        Err(e) => remark!("jiancha: {e}"),
     }
 }
 

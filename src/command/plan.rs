@@ -12,7 +12,7 @@ use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::calendar::{KEEP_WORKING_DAYS, Source};
 use crate::catalogue::{Catalogue, Store};
 use crate::daemon::control::{Answer, Question, ask};
-use crate::hall::Hall;
+use crate::hall::{Hall, StorageRoot};
 use crate::retention::capacity::measured::{self, CameraMeasured, measure};
 use crate::retention::capacity::{self, Basis, CameraRate, Disk, Floor, Sizing};
 use crate::time::{Clock, SystemClock};
@@ -24,6 +24,7 @@ use crate::time::{Clock, SystemClock};
 notices, and by the conservative count where a notice is missing; 56 calendar days at the least.\n\
 Rates are measured on the newest days recorded; before that they are those of [stamp] bitrate_kbps, and 4 Mbit/s is assumed where video \
 is kept as it comes.\n\
+Taken off the disks is what stays free on them: [retention] free_percent or free_gb, at least twice [[storage]] reserve_mb.\n\
 Exit code 0: the disks present hold it; 1: they do not; 2: it could not be told.\n\
 Example, before buying disks for cameras of 6 Mbit/s:\n  jiancha plan --config hall.toml --rate-kbps 6000"
 )]
@@ -90,7 +91,7 @@ fn plan(hall: &Hall, args: &PlanArgs) -> Result<Outcome, String> {
     let floor = capacity::floor(&calendar, args.days, today);
     let measured = measured(hall)?;
     let rates: Vec<CameraRate> = hall.cameras.iter().map(|c| capacity::rate(hall, c, &measured, args.rate_kbps)).collect();
-    let disks: Vec<Disk> = hall.storage.iter().map(|root| disk(&root.path)).collect::<Result<_, _>>()?;
+    let disks: Vec<Disk> = hall.storage.iter().map(|root| disk(hall, root)).collect::<Result<_, _>>()?;
     let held = measured.iter().fold(0, |sum: u64, m| sum.saturating_add(m.held_bytes()));
     let sizing = capacity::size(&rates, floor.calendar_days, &disks, held);
     if args.json {
@@ -102,7 +103,7 @@ fn plan(hall: &Hall, args: &PlanArgs) -> Result<Outcome, String> {
 }
 
 /// What the cameras wrote lately; nothing before the recorder's first run.
-fn measured(hall: &Hall) -> Result<Vec<CameraMeasured>, String> {
+pub(super) fn measured(hall: &Hall) -> Result<Vec<CameraMeasured>, String> {
     let folder = &hall.recording.catalogue;
     let question = measured::Ask { days: measured::DAYS };
     match ask(folder, &Question::Rates(question))? {
@@ -120,7 +121,8 @@ fn measured(hall: &Hall) -> Result<Vec<CameraMeasured>, String> {
 }
 
 /// The disk a storage root lies on, or would be made on.
-fn disk(path: &Path) -> Result<Disk, String> {
+pub(super) fn disk(hall: &Hall, root: &StorageRoot) -> Result<Disk, String> {
+    let path = root.path.as_path();
     let nearest = path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
     let fail = |e: std::io::Error| format!("look at the disk of {}: {e}", nearest.display());
     let room = fs2::statvfs(nearest).map_err(fail)?;
@@ -131,6 +133,7 @@ fn disk(path: &Path) -> Result<Disk, String> {
         device,
         free: room.available_space(),
         total: room.total_space(),
+        kept_free: capacity::kept_free(root, hall.retention.free_target, room.total_space()),
     })
 }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{ConfigArg, Outcome, complain, load_hall, print_json};
+use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::catalogue::rebuild::{How, Rebuilt, rebuild};
-use crate::catalogue::{Catalogue, Store, StoreError};
+use crate::catalogue::{Catalogue, KnownRoots, Store, StoreError};
 use crate::daemon::control::{Question, ask};
 use crate::hall::Hall;
+use crate::segment::root::{self, RootTrouble};
 
 /// Arguments of `jiancha rebuild`.
 #[derive(clap::Args)]
@@ -57,7 +58,7 @@ pub fn run(args: &RebuildArgs) -> Outcome {
             if args.json {
                 print_json(&printed)
             } else {
-                print_sentences(&printed)
+                print_text(&sentences(&printed))
             }
             if clean { Outcome::Good } else { Outcome::Findings }
         }
@@ -83,7 +84,7 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> 
         None
     } else {
         if !folder.exists() {
-            eprintln!(
+            remark!(
                 "jiancha: no catalogue at {}: a new one is made; the ledger of gaps and the viewer's accounts were not in the files",
                 folder.display()
             );
@@ -94,6 +95,9 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> 
         })?;
         Some(Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?)
     };
+    if let Some(catalogue) = &catalogue {
+        refuse_other_disks(hall, catalogue)?;
+    }
     let how = How { dry_run: args.dry_run, forget_empty_roots: args.forget_empty_roots };
     let mut progress = Counter::new();
     let rebuilt = rebuild(catalogue.as_ref(), &roots, how, &mut || progress.count());
@@ -104,6 +108,20 @@ fn carry_out(hall: &Hall, args: &RebuildArgs) -> Result<(Rebuilt, u64), String> 
         _ => 0,
     };
     Ok((rebuilt, removed_spans))
+}
+
+/// Recordings on another disk than the one meant would take the place of those that are away.
+fn refuse_other_disks(hall: &Hall, catalogue: &Catalogue) -> Result<(), String> {
+    let known = KnownRoots::open(catalogue).map_err(|e| e.to_string())?;
+    for storage in &hall.storage {
+        let Some(id) = known.id(&storage.path).map_err(|e| e.to_string())? else { continue };
+        match root::open_mounted(&storage.path, &id, storage.mounted) {
+            // An empty folder costs no rows: they are kept, and told.
+            Ok(_) | Err(RootTrouble::NotMounted { .. }) => {}
+            Err(trouble) => return Err(trouble.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// Files counted on a terminal.
@@ -133,25 +151,27 @@ impl Counter {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn print_sentences(printed: &Printed) {
+fn sentences(printed: &Printed) -> String {
     let r = &printed.rebuilt;
-    for left in &r.left_alone {
-        println!("未入库 left alone: {}: {}", left.file, left.reason);
-    }
+    let mut lines: Vec<String> =
+        r.left_alone.iter().map(|left| format!("未入库 left alone: {}: {}", left.file, left.reason)).collect();
     if printed.dry_run {
-        println!("试运行,未作任何改动 dry run, nothing was changed");
+        lines.push("试运行，未作任何改动 dry run, nothing was changed".to_owned());
     }
-    println!("{} 个文件 files, 补封存 sealed {}", r.segments, r.mended);
-    println!("记录 rows: 新增 added {}, 更正 changed {}, 不变 same {}, 移除 removed {}", r.added, r.changed, r.same, r.removed);
+    lines.push(format!("{} 个文件 files, 补封存 sealed {}", r.segments, r.mended));
+    lines.push(format!(
+        "记录 rows: 新增 added {}, 更正 changed {}, 不变 same {}, 移除 removed {}",
+        r.added, r.changed, r.same, r.removed
+    ));
     if r.kept > 0 {
-        println!(
-            "保留 kept {}: 所在存储目录没有任何录像,请检查是否已挂载 their storage root shows no recording: see whether it is mounted, or use --forget-empty-roots",
+        lines.push(format!(
+            "保留 kept {}: 所在存储目录没有任何录像，请检查是否已挂载 their storage root shows no recording: see whether it is mounted, or use --forget-empty-roots",
             r.kept
-        );
+        ));
     }
     if printed.removed_spans > 0 {
-        println!("到期已删 {} 段,按删除说明补记 removed spans told by removed.json", printed.removed_spans);
+        lines.push(format!("到期已删 {} 段，按删除说明补记 removed spans told by removed.json", printed.removed_spans));
     }
-    println!("{:.1} s, {:.0} 段/秒 segments/s", printed.seconds, printed.segments_per_second);
+    lines.push(format!("{:.1} s, {:.0} 段/秒 segments/s", printed.seconds, printed.segments_per_second));
+    lines.join("\n") + "\n"
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ConfigArg, Outcome, complain, load_hall, print_json};
+use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::catalogue::timeline::{Gap, RecordedSpan};
 use crate::catalogue::{Catalogue, LedgerEvent, LedgerRow, Store};
 use crate::daemon::{Run, run_name, run_settings};
@@ -15,7 +15,7 @@ use crate::live::LiveChannel;
 use crate::observe::meter::Meter;
 use crate::segment::disk::Fault;
 use crate::segment::root;
-use crate::segment::roots::{OnRoots, RootSettings, Roots, RootsSettings};
+use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSettings};
 use crate::source::file::FileCamera;
 use crate::stamp::encoders::{self, EncoderDescription};
 use crate::time::{Clock as _, MICROS_PER_SECOND, Span, SteppedClock, WallTime};
@@ -88,7 +88,7 @@ pub fn run(args: &ReplayArgs) -> Outcome {
             if args.json {
                 print_json(&report)
             } else {
-                print_table(&report)
+                print_text(&table(&report))
             }
             if good { Outcome::Good } else { Outcome::Findings }
         }
@@ -98,7 +98,8 @@ pub fn run(args: &ReplayArgs) -> Outcome {
 
 fn replay(mut hall: Hall, args: &ReplayArgs) -> Result<Report, String> {
     prepare(&args.out)?;
-    hall.storage = vec![crate::hall::StorageRoot { path: args.out.clone(), reserve_mb: crate::hall::StorageRoot::RESERVE_MB }];
+    let reserve_mb = crate::hall::StorageRoot::RESERVE_MB;
+    hall.storage = vec![crate::hall::StorageRoot { path: args.out.clone(), reserve_mb, mounted: false }];
     let store = Store::open(&args.out.join(".jiancha")).map_err(|e| e.to_string())?;
     let catalogue = Catalogue::open(Arc::new(store)).map_err(|e| e.to_string())?;
     let roots = one_root(&args.out, args.start, &catalogue)?;
@@ -130,8 +131,8 @@ impl OnRoots for Quiet {
 
 fn one_root(out: &Path, now: WallTime, catalogue: &Catalogue) -> Result<Arc<Roots>, String> {
     let id = root::claim(out, now).map_err(|e| e.to_string())?.root;
-    let root = RootSettings { path: out.to_owned(), id, reserve_bytes: 0 };
-    let how = RootsSettings { sync_every: Duration::from_secs(3600), windows_last_seconds: 0 };
+    let root = RootSettings { path: out.to_owned(), id, mounted: false, reserve_bytes: 0 };
+    let how = RootsSettings { sync_every: Duration::from_secs(3600), windows_last_seconds: 0, look_every: LOOK_EVERY };
     Roots::start(vec![root], &[], how, catalogue, Arc::new(|_| {}), Arc::new(Quiet))
         .map(Arc::new)
         .map_err(|(_, e)| format!("start the disk's writer: {e}"))
@@ -197,13 +198,13 @@ fn replay_camera(
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn print_table(report: &Report) {
+fn table(report: &Report) -> String {
+    let mut lines = Vec::new();
     for camera in &report.cameras {
-        for s in &camera.segments {
-            println!("{}  {}  {:>10} B  {}", camera.camera, s.from, s.bytes, s.path);
-        }
-        println!("{}: {} segments, {} gaps", camera.camera, camera.segments.len(), camera.gaps.len());
+        let row = |s: &ReplayedSegment| format!("{}  {}  {:>10} B  {}", camera.camera, s.from, s.bytes, s.path);
+        lines.extend(camera.segments.iter().map(row));
+        lines.push(format!("{}: {} segments, {} gaps", camera.camera, camera.segments.len(), camera.gaps.len()));
     }
-    println!("{}", report.result);
+    lines.push(report.result.to_owned());
+    lines.join("\n") + "\n"
 }

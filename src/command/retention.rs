@@ -106,14 +106,16 @@ pub(super) enum Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// The recorder's when one runs, else our own on the hall's catalogue. With `make` one that was lost is made anew where there
-    /// are recordings; never on an empty folder, which may be the mount point of a disk that is not there.
+    /// are storage roots; never beside folders without an identity, which may be the mount points of disks that are not there.
     pub(super) fn of(hall: &'a Hall, make: bool) -> Result<Self, String> {
         let folder = &hall.recording.catalogue;
         if ask(folder, &Question::Cameras)?.is_some() {
             return Ok(Self::Recorder(hall));
         }
-        let recordings = || hall.storage.iter().any(|root| crate::retention::root_is_there(&root.path));
-        if !(folder.exists() || make && recordings()) {
+        let is_root = |root: &crate::hall::StorageRoot| {
+            crate::segment::root::look_mounted(&root.path, root.mounted).is_ok_and(|(_, identity)| identity.is_some())
+        };
+        if !(folder.exists() || make && hall.storage.iter().any(is_root)) {
             return Err(format!("no catalogue at {}: the recorder has not run with this hall.toml yet", folder.display()));
         }
         Ok(Self::Own(Box::new(own_office(hall)?)))
@@ -384,7 +386,7 @@ fn sweep(args: &SweepArgs) -> Result<Outcome, String> {
         return match told {
             Err(TellError::Ask(e)) => Err(e),
             _ => {
-                eprintln!("什么也没有删除；要删除请加 --yes (nothing was deleted; --yes deletes)");
+                remark!("什么也没有删除；要删除请加 --yes (nothing was deleted; --yes deletes)");
                 Ok(Outcome::Good)
             }
         };

@@ -1,5 +1,6 @@
 //! `jiancha run`: records until told to stop.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,10 +58,20 @@ pub fn run(args: &RunArgs) -> Outcome {
 }
 
 /// Shows the first administrator's password: on the terminal, once, never in the log.
-#[expect(clippy::print_stdout, reason = "the one place where the generated password is shown")]
 fn announce(admin: &crate::viewer::people::FirstAdmin) {
-    println!("首次启动,已创建管理员,请妥善保管,密码只显示这一次:");
-    println!("First start: an administrator was created. The password is shown this once:");
-    println!("  用户名 user name: {}", admin.name);
-    println!("  密码   password:  {}", admin.password);
+    let told = writeln!(
+        std::io::stdout().lock(),
+        "首次启动，已创建管理员。请妥善保管，密码只显示这一次：\n\
+         First start: an administrator was created. The password is shown this once:\n  \
+         用户名 user name: {}\n  \
+         密码   password:  {}",
+        admin.name,
+        admin.password
+    );
+    if let Err(e) = told {
+        tracing::warn!(
+            "管理员密码没能显示（{e}），请停止录像服务后运行 jiancha user password {0}。the administrator's password could not be shown: stop the recorder and run `jiancha user password {0}`",
+            admin.name
+        );
+    }
 }

@@ -42,14 +42,14 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
     match carry_out(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(told) => {
-            eprintln!("jiancha simulate: {told}");
+            remark!("jiancha simulate: {told}");
             ExitCode::from(2)
         }
     }
 }
 
 fn carry_out(args: &SimulateArgs) -> Result<(), String> {
-    let progress = |line: &str| eprintln!("jiancha simulate: {line}");
+    let progress = |line: &str| remark!("jiancha simulate: {line}");
     if let Some(dir) = &args.generate {
         let specs = cameras::select(&args.cameras).map_err(|e| e.to_string())?;
         let done = generate::generate(dir, &specs, &progress).map_err(|e| e.to_string())?;
@@ -74,7 +74,8 @@ fn carry_out(args: &SimulateArgs) -> Result<(), String> {
     let waiter = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let signals = waiter.block_on(async { Signals::new() }).map_err(|e| format!("cannot wait for signals: {e}"))?;
     let running = simulate::serve(&options, &progress).map_err(|e| e.to_string())?;
-    print_cameras(&running).map_err(|e| format!("cannot print: {e}"))?;
+    // The cameras are there for others too: whoever read the list may go away.
+    let _ = print_cameras(&running);
     waiter.block_on(signals.wait());
     running.stop();
     Ok(())
@@ -88,7 +89,7 @@ fn print_cameras(running: &Running) -> std::io::Result<()> {
     }
     if let Some(address) = running.control_address() {
         // Not among the cameras: scripts take every line of the output for one.
-        eprintln!("jiancha simulate: control port http://{address}/cameras");
+        remark!("jiancha simulate: control port http://{address}/cameras");
     }
     out.flush()
 }

@@ -1,6 +1,6 @@
 //! `jiancha user`: people who may sign in to the viewer.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, ErrorKind, Write};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -87,7 +87,7 @@ enum UserError {
     People(#[from] PeopleError),
     #[error("standard input: {0}")]
     Stdin(String),
-    #[error("print: {0}")]
+    #[error("print: {0} (a password nobody saw is set anew with `jiancha user password NAME`)")]
     Print(#[from] std::io::Error),
 }
 
@@ -102,6 +102,10 @@ pub fn run(args: &UserArgs) -> ExitCode {
     let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
     match carry_out(&args.what, &mut stdin.lock(), &mut stdout.lock(), &SystemClock::new()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the list has seen enough; a generated password that nobody saw is another matter.
+        Err(UserError::Print(e)) if e.kind() == ErrorKind::BrokenPipe && matches!(args.what, What::List { .. }) => {
+            ExitCode::SUCCESS
+        }
         Err(e) => {
             // Nothing is left to do when standard error is closed too.
             let _ = writeln!(std::io::stderr(), "jiancha user: {e}");

@@ -51,7 +51,7 @@ pub fn run(args: &VerifyExportArgs) -> Outcome {
                 print_sentences(&checked);
             }
             if checked.key_from_package {
-                eprintln!(
+                remark!(
                     "jiancha: 注意：所用公钥来自证据包内部，只能证明各文件彼此一致，不能证明出自哪台录像机。请用另行留存的公钥（--key），或核对密钥编号 {0}。\n\
                      jiancha: note: the key checked against is only the one inside the package: it proves that the files belong together, not which recorder made them. Use a key kept elsewhere (--key), or compare the id {0} with the one in the viewer",
                     checked.key

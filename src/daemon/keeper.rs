@@ -42,6 +42,9 @@ const MOST_FILES: u64 = 2000;
 /// The backup is not waited for longer than this at the end.
 const PATIENCE_AT_END: Duration = Duration::from_secs(5);
 
+/// Names of the backup's alarms, the worst first.
+const BACKUP_CODES: [&str; 4] = ["backup", "backup-2", "backup-3", "backup-4"];
+
 /// What the keeper found, for those who show it.
 #[derive(Default)]
 struct Findings {
@@ -163,9 +166,12 @@ impl Keeper {
         }
         drop(findings);
         let backup = lock(&self.backup).as_ref().map(|backup| backup.state().alarms(now));
-        for alarm in backup.into_iter().flatten() {
-            let told = Told { what: alarm.what, remedy: alarm.remedy };
-            board.raise("backup", alarm.detail, Severity::Warning, now, told);
+        // At most four stand at once: each kind of backup trouble is told once.
+        for (code, alarm) in BACKUP_CODES.into_iter().zip(backup.into_iter().flatten()) {
+            let mut told = Told { what: alarm.what, remedy: alarm.remedy };
+            told.what.zh.push_str(&format!("（{}）", alarm.detail));
+            told.what.en.push_str(&format!(" ({})", alarm.detail));
+            board.raise(code, "", Severity::Warning, now, told);
         }
     }
 

@@ -25,7 +25,7 @@ use crate::observe::meter::Meter;
 use crate::segment::disk::{DiskNews, OnNews};
 use crate::segment::part::to_90k;
 use crate::segment::root::RootTrouble;
-use crate::segment::roots::{OnRoots, RootSettings, Roots, RootsSettings};
+use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSettings};
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
 use crate::stamp::encoders::{self, EncoderDescription};
@@ -105,7 +105,7 @@ impl Recorder {
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
         let encoder = choose_encoder(&hall)?;
-        storage::check_present(&hall)?;
+        storage::check_present(&hall, clock.wall())?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
         let root_settings = storage::claim(&hall, &catalogue, clock.wall())?;
@@ -262,6 +262,7 @@ fn start_roots(
     let how = RootsSettings {
         sync_every: Duration::from_secs(u64::from(hall.recording.sync_seconds)),
         windows_last_seconds: hall.retention.windows_last.as_secs(),
+        look_every: LOOK_EVERY,
     };
     let plans = storage::camera_plans(hall, catalogue)?;
     Roots::start(roots, &plans, how, catalogue, news, desk)

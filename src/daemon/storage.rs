@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::resume;
 use super::start::StartError;
-use crate::catalogue::{Catalogue, LedgerEvent, LedgerRow, StoreError, Table};
+use crate::catalogue::{Catalogue, LedgerEvent, LedgerRow, StoreError};
 use crate::hall::{CameraId, Hall};
 use crate::observe::words;
 use crate::segment::disk::Fault;
@@ -14,58 +14,31 @@ use crate::segment::root::{self, RootTrouble};
 use crate::segment::roots::{CameraPlan, OnRoots, RootSettings};
 use crate::time::{Clock, WallTime};
 
-/// Table of known roots: path to identity.
-const ROOTS: &str = "roots";
+pub use crate::catalogue::KnownRoots;
+
 /// Rates are taken from at most this many of a camera's newest segments.
 const SEGMENTS_FOR_RATE: usize = 60;
 
-/// The roots known to a catalogue.
-pub struct KnownRoots(Table);
-
-impl KnownRoots {
-    /// Opens the table.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store refuses.
-    pub fn open(catalogue: &Catalogue) -> Result<Self, StoreError> {
-        catalogue.store().table(ROOTS).map(Self)
-    }
-
-    /// The id of the root at `path`, once it was used.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store refuses.
-    pub fn id(&self, path: &Path) -> Result<Option<String>, StoreError> {
-        self.0.get_json(path.to_string_lossy().as_bytes())
-    }
-
-    /// From now on the root at `path` carries `id`.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store refuses.
-    pub fn set(&self, path: &Path, id: &str) -> Result<(), StoreError> {
-        self.0.put_json(path.to_string_lossy().as_bytes(), &id)
-    }
-}
-
-/// Refuses a hall whose storage is not there before anything is written: the catalogue lies below a root by default.
+/// Refuses a hall whose storage is not there before anything is written: the catalogue lies below a root by default. At a first use
+/// that root gets its identity before its catalogue.
 ///
 /// # Errors
-/// [`StartError`] when a root's folder is missing although the catalogue lies in it.
-pub fn check_present(hall: &Hall) -> Result<(), StartError> {
+/// [`StartError`] when a root's folder or disk is missing although the catalogue lies in it, or it cannot be written.
+pub fn check_present(hall: &Hall, now: WallTime) -> Result<(), StartError> {
     let catalogue = &hall.recording.catalogue;
-    let mut siblings = hall.storage.iter().map(|s| (&s.path, root::look(&s.path)));
-    let Some((path, found)) = siblings.find(|(path, _)| catalogue.starts_with(path)) else { return Ok(()) };
-    match found.map_err(StartError::Root)? {
+    let Some(storage) = hall.storage.iter().find(|s| catalogue.starts_with(&s.path)) else { return Ok(()) };
+    let path = &storage.path;
+    match root::look_mounted(path, storage.mounted).map_err(StartError::Root)? {
         (_, Some(_)) => Ok(()),
         // Without an identity this is a first use, or the place where a disk was: another root that was used before tells.
-        (_, None) => {
+        (_, None) if catalogue.exists() => Ok(()),
+        (root, None) => {
             let used = |path: &Path| root::look(path).is_ok_and(|(_, identity)| identity.is_some());
             let others_used = hall.storage.iter().any(|s| &s.path != path && used(&s.path));
-            if others_used && is_empty(path) && !catalogue.exists() {
+            if !storage.mounted && others_used && is_empty(path) {
                 return Err(StartError::Root(RootTrouble::NotMounted { path: path.clone() }));
             }
-            Ok(())
+            root.claim(now).map(|_| ()).map_err(StartError::Root)
         }
     }
 }
@@ -87,20 +60,21 @@ pub fn claim(hall: &Hall, catalogue: &Catalogue, now: WallTime) -> Result<Vec<Ro
                 return Err(StartError::Root(RootTrouble::NotMounted { path: path.clone() }));
             }
             None => {
-                let identity = root::claim(path, now).map_err(StartError::Root)?;
+                let claimed = root::look_mounted(path, storage.mounted).and_then(|(root, _)| root.claim(now));
+                let identity = claimed.map_err(StartError::Root)?;
                 known.set(path, &identity.root)?;
                 tracing::info!(root = %path.display(), id = identity.root, "a storage root is used for the first time");
                 identity.root
             }
         };
-        match root::open(path, &id).and_then(|root| try_out(&root)) {
+        match root::open_mounted(path, &id, storage.mounted).and_then(|root| try_out(&root)) {
             Ok(()) => {}
             Err(trouble) => {
                 tracing::error!("存储目录不可用，录像改存其它目录。{trouble}");
                 troubles.push(trouble);
             }
         }
-        roots.push(RootSettings { path: path.clone(), id, reserve_bytes: storage.reserve_bytes() });
+        roots.push(RootSettings { path: path.clone(), id, mounted: storage.mounted, reserve_bytes: storage.reserve_bytes() });
     }
     match troubles.len() == roots.len() {
         true => Err(troubles.into_iter().next().map_or_else(|| StartError::NoRoot, StartError::Root)),

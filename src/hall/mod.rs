@@ -272,6 +272,8 @@ pub struct StorageRoot {
     pub path: PathBuf,
     /// Free space in MiB below which nothing new is begun here; 1024 by default.
     pub reserve_mb: u32,
+    /// The path is the mount point of a disk (挂载点): it is used only while something is mounted there. False by default.
+    pub mounted: bool,
 }
 
 impl StorageRoot {

@@ -283,10 +283,11 @@ pub(super) fn window<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a,
 }
 
 pub(super) fn storage<'a>(reader: &mut Reader, section: Section<'a>, base_dir: &Path) -> Entry<'a, Option<StorageRoot>> {
-    reader.refuse_unknown(&section, &["path", "reserve_mb"]);
+    reader.refuse_unknown(&section, &["path", "reserve_mb", "mounted"]);
     let path = reader.text(&section, "path", Need::Required, "\"/srv/jiancha/a\"");
     let reserve_mb = reader.number(&section, "reserve_mb", StorageRoot::RESERVE_MB, 1..=1_000_000, Words::same("MiB"));
-    let draft = path.map(|path| StorageRoot { path: place::resolve(base_dir, &path), reserve_mb });
+    let mounted = reader.flag(&section, "mounted", false);
+    let draft = path.map(|path| StorageRoot { path: place::resolve(base_dir, &path), reserve_mb, mounted });
     Entry { section, id: None, draft }
 }
 

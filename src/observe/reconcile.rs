@@ -140,7 +140,7 @@ pub fn change(before: Option<Before>, now: &CameraState) -> Option<Bilingual> {
     let (zh, en) = match now.state {
         RecordingState::Starting => ("启动中", "starting"),
         RecordingState::Recording => ("正常录像", "recording"),
-        RecordingState::Degraded => ("在录,但不完整", "recording, but incomplete"),
+        RecordingState::Degraded => ("在录，但不完整", "recording, but incomplete"),
         RecordingState::NotRecording => ("未在录像", "NOT RECORDING"),
     };
     let told =

@@ -3,6 +3,7 @@
 use super::state::Bilingual;
 use crate::catalogue::GapCause;
 use crate::segment::disk::Fault;
+use crate::segment::root::RootTrouble;
 
 /// What is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub fn cause(cause: GapCause) -> Told {
         GapCause::UnsupportedStream => told(
             "摄像机的码流无法录制。",
             "The camera's stream cannot be recorded.",
-            "请在摄像机上把主码流设为 H.264 或 H.265,音频设为 G.711 或 AAC,并核对码流地址。",
+            "请在摄像机上把主码流设为 H.264 或 H.265，音频设为 G.711 或 AAC，并核对码流地址。",
             "Set its main stream to H.264 or H.265 and its sound to G.711 or AAC, and check the stream's address.",
         ),
         GapCause::FormatChanged => told(
@@ -160,7 +161,7 @@ pub fn unknown() -> Told {
     told(
         "没有录像，原因尚未查明。",
         "Nothing is recorded, for no known cause.",
-        "请运行 jiancha doctor,并查看录像服务日志。",
+        "请运行 jiancha doctor，并查看录像服务日志。",
         "Run `jiancha doctor` and read the recorder's log.",
     )
 }
@@ -183,4 +184,42 @@ pub fn no_sound() -> Told {
         "请检查拾音器接线，并在摄像机上开启音频(G.711 或 AAC)。",
         "Check the pickup's wiring and switch on the camera's audio (G.711 or AAC).",
     )
+}
+/// Why a storage root cannot be used.
+pub fn root_trouble(trouble: &RootTrouble) -> Told {
+    let path = trouble.path().display();
+    match trouble {
+        RootTrouble::Missing { .. } => told(
+            "目录不存在。",
+            "The folder does not exist.",
+            &format!("请挂载磁盘，或建立目录：mkdir -p {path}。录像机不会自己建立，以免未挂载时写满系统盘。"),
+            &format!(
+                "Mount the disk, or make the folder: mkdir -p {path}. The recorder never makes it, so that a missing disk cannot fill the system's."
+            ),
+        ),
+        RootTrouble::NotMounted { .. } => told(
+            "身份文件不在：磁盘未挂载。",
+            "Its identity file is not there: its disk is not mounted.",
+            &format!("请挂载磁盘。若是有意换了新盘：jiancha storage accept {path}。"),
+            &format!("Mount it. When the disk was exchanged on purpose: jiancha storage accept {path}."),
+        ),
+        RootTrouble::NoMountPoint { .. } => told(
+            "不是挂载点，而 hall.toml 写有 mounted = true：磁盘未挂载。",
+            "It is no mount point although hall.toml says mounted = true: its disk is not mounted.",
+            &format!("请挂载磁盘：mount {path}，并检查 /etc/fstab。"),
+            &format!("Mount it: mount {path}, and see that it stands in /etc/fstab."),
+        ),
+        RootTrouble::Other { expected, found, .. } => told(
+            &format!("挂载的是另一块盘：应为 {expected}，实为 {found}。"),
+            &format!("Another disk is mounted there: {expected} is expected, {found} was found."),
+            &format!("请挂载原来的盘。若是有意更换：jiancha storage accept {path}。"),
+            &format!("Mount the right one. When it was exchanged on purpose: jiancha storage accept {path}."),
+        ),
+        RootTrouble::Io { source, .. } => told(
+            &format!("系统拒绝：{source}。"),
+            &format!("The system refuses: {source}."),
+            "请检查权限和磁盘，并查看 dmesg。",
+            "Check rights and the disk; see dmesg.",
+        ),
+    }
 }

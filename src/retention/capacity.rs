@@ -12,7 +12,7 @@ use chrono::{Days, NaiveDate};
 use serde::{Serialize, Serializer};
 
 use crate::calendar::Calendar;
-use crate::hall::{Camera, CameraId, Hall, StampMode};
+use crate::hall::{Camera, CameraId, FreeTarget, Hall, StampMode, StorageRoot};
 use measured::CameraMeasured;
 
 /// Calendar days planned for at the least: 30 working days took up to 53 with the day of recording (2019-12-27), and some room.
@@ -123,16 +123,21 @@ pub struct Disk {
     pub free: u64,
     /// Bytes in all.
     pub total: u64,
+    /// Bytes that stay free (余量): see [`kept_free`].
+    pub kept_free: u64,
 }
 
 fn path<S: Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.display().to_string())
 }
 
-/// Bytes of a disk that stay free (余量), so that the newest parts, the catalogue and the notes always find room: a twentieth of it,
-/// at least 2 GB and at most 100 GB.
-pub fn reserve(total: u64) -> u64 {
-    (total / 20).clamp(2_000_000_000, 100_000_000_000).min(total)
+/// Bytes of the disk of `root` that footage inside its floor must leave free when the disk has `total` bytes.
+///
+/// Recording itself stops at `[[storage]] reserve_mb`. Retention begins to make room earlier, at `[retention]` `free_percent` or
+/// `free_gb` and never below twice the reserve, by removing whole days whose floor is over. A disk that could hold the floor only by
+/// filling this room would have nothing left to remove when retention asks for it, so the sizing leaves it out.
+pub fn kept_free(root: &StorageRoot, target: FreeTarget, total: u64) -> u64 {
+    target.bytes(total, root.reserve_bytes()).max(root.reserve_bytes()).min(total)
 }
 
 /// What the disks must hold, and whether they do.
@@ -157,14 +162,18 @@ impl Sizing {
     }
 }
 
-/// Sizes the disks. `held_bytes` is what recordings take of them now.
+/// Sizes the disks. `held_bytes` is what recordings take of them now. Of two roots on one device the larger reserve counts.
 pub fn size(rates: &[CameraRate], floor_days: u64, disks: &[Disk], held_bytes: u64) -> Sizing {
     let bytes_per_second = rates.iter().fold(0, |sum: u64, rate| sum.saturating_add(rate.bytes_per_second));
     let needed_bytes = bytes_per_second.saturating_mul(DAY).saturating_mul(floor_days);
-    let devices: BTreeMap<u64, &Disk> = disks.iter().map(|disk| (disk.device, disk)).collect();
+    let mut devices: BTreeMap<u64, Disk> = BTreeMap::new();
+    for disk in disks {
+        let device = devices.entry(disk.device).or_insert_with(|| disk.clone());
+        device.kept_free = device.kept_free.max(disk.kept_free);
+    }
     let sum = |of: fn(&Disk) -> u64| devices.values().fold(0, |sum: u64, disk| sum.saturating_add(of(disk)));
     let (free, taken) = (sum(|d| d.free), sum(|d| d.total.saturating_sub(d.free)));
-    let reserve_bytes = sum(|d| reserve(d.total));
+    let reserve_bytes = sum(|d| d.kept_free);
     let room_bytes = free.saturating_add(held_bytes.min(taken)).saturating_sub(reserve_bytes);
     Sizing { bytes_per_second, needed_bytes, reserve_bytes, room_bytes, missing_bytes: needed_bytes.saturating_sub(room_bytes) }
 }
@@ -187,8 +196,30 @@ mod tests {
         CameraRate { camera: CameraId::new("C1"), bytes_per_second, basis: Basis::Given }
     }
 
+    /// A tenth of it stays free.
     fn disk(device: u64, free: u64, total: u64) -> Disk {
-        Disk { path: "/srv/a".into(), there: true, device, free, total }
+        Disk { path: "/srv/a".into(), there: true, device, free, total, kept_free: total / 10 }
+    }
+
+    /// 8 TB with 1 GiB reserve: a tenth is asked for by default; of a disk of 10 GB the tenth would be less than twice the reserve.
+    #[test]
+    fn what_retention_keeps_free_is_no_room_for_the_floor() {
+        let root = StorageRoot { path: "/srv/a".into(), reserve_mb: 1024, mounted: false };
+        let tenth = FreeTarget { percent: Some(10), gb: None };
+        assert_eq!(kept_free(&root, tenth, 8_000_000_000_000), 800_000_000_000);
+        assert_eq!(kept_free(&root, tenth, 10_000_000_000), 2 << 30);
+        assert_eq!(kept_free(&root, FreeTarget { percent: None, gb: Some(50) }, 8_000_000_000_000), 50_000_000_000);
+        // A reserve larger than half the disk is still a reserve: recording stops there.
+        assert_eq!(kept_free(&StorageRoot { reserve_mb: 800, ..root }, tenth, 1_000_000_000), 800 << 20);
+    }
+
+    #[test]
+    fn of_two_roots_on_one_disk_the_larger_reserve_counts() {
+        let larger = Disk { kept_free: 300, ..disk(1, 1000, 1000) };
+        for disks in [[larger.clone(), disk(1, 1000, 1000)], [disk(1, 1000, 1000), larger]] {
+            let sized = size(&[camera_rate(1)], 56, &disks, 0);
+            assert_eq!((sized.reserve_bytes, sized.room_bytes), (300, 700));
+        }
     }
 
     /// 2019-12-27 was kept up to 2020-02-17, 53 days with its own: the 56 planned hold it.
@@ -215,8 +246,8 @@ mod tests {
         let rates: Vec<CameraRate> = (0..32).map(|_| camera_rate(4_000_000 / 8 + SOUND_BYTES_PER_SECOND)).collect();
         let sized = size(&rates, 56, &[disk(1, 50_000_000_000_000, 50_000_000_000_000)], 0);
         assert_eq!((sized.bytes_per_second, sized.needed_bytes), (16_256_000, 78_653_030_400_000));
-        assert_eq!((sized.reserve_bytes, sized.room_bytes), (100_000_000_000, 49_900_000_000_000));
-        assert_eq!((sized.missing_bytes, sized.fits()), (28_753_030_400_000, false));
+        assert_eq!((sized.reserve_bytes, sized.room_bytes), (5_000_000_000_000, 45_000_000_000_000));
+        assert_eq!((sized.missing_bytes, sized.fits()), (33_653_030_400_000, false));
     }
 
     #[test]
@@ -224,10 +255,10 @@ mod tests {
         let tb = 1_000_000_000_000;
         let one = size(&[camera_rate(1)], 56, &[disk(1, 2 * tb, 10 * tb)], 0);
         assert_eq!(size(&[camera_rate(1)], 56, &[disk(1, 2 * tb, 10 * tb), disk(1, 2 * tb, 10 * tb)], 0), one);
-        assert_eq!(one.room_bytes, 1_900_000_000_000);
-        assert_eq!(size(&[camera_rate(1)], 56, &[disk(1, 2 * tb, 10 * tb)], 5 * tb).room_bytes, 6_900_000_000_000);
+        assert_eq!(one.room_bytes, 1_000_000_000_000);
+        assert_eq!(size(&[camera_rate(1)], 56, &[disk(1, 2 * tb, 10 * tb)], 5 * tb).room_bytes, 6_000_000_000_000);
         // An estimate of what recordings take is no more than what is taken.
-        assert_eq!(size(&[camera_rate(1)], 56, &[disk(1, 2 * tb, 10 * tb)], 50 * tb).room_bytes, 9_900_000_000_000);
+        assert_eq!(size(&[camera_rate(1)], 56, &[disk(1, 2 * tb, 10 * tb)], 50 * tb).room_bytes, 9_000_000_000_000);
     }
 
     proptest! {

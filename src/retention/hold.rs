@@ -12,7 +12,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use super::root_is_there;
-use crate::catalogue::{Catalogue, Store, StoreError, Table};
+use crate::catalogue::{Catalogue, KnownRoots, Store, StoreError, Table};
 use crate::hall::{CameraId, WindowId};
 use crate::time::{Span, WallTime};
 
@@ -211,6 +211,7 @@ pub struct Holds {
     table: Table,
     store: Arc<Store>,
     roots: Vec<PathBuf>,
+    known: KnownRoots,
     book: RwLock<Book>,
 }
 
@@ -263,7 +264,13 @@ impl Holds {
             tracing::error!("the list of holds is not complete: {doubt}; nothing is deleted until it is mended or removed");
         }
         let store = catalogue.store().clone();
-        let holds = Self { table, store, roots: roots.to_vec(), book: RwLock::new(Book { holds: union, doubt }) };
+        let holds = Self {
+            table,
+            store,
+            roots: roots.to_vec(),
+            known: KnownRoots::open(catalogue)?,
+            book: RwLock::new(Book { holds: union, doubt }),
+        };
         for hold in holds.list() {
             holds.table.put_json(hold.id.0.as_bytes(), &hold)?;
         }
@@ -361,7 +368,7 @@ impl Holds {
     fn write_files(&self, book: &Book) -> Result<(), HoldError> {
         let json = serde_json::to_vec_pretty(&HoldsFile { version: 1, holds: book.holds.clone() }).unwrap_or_default();
         let mut failed = Ok(());
-        for root in self.roots.iter().filter(|r| root_is_there(r)) {
+        for root in self.roots.iter().filter(|r| root_is_there(r, &self.known)) {
             let path = root.join(HOLDS_FILE);
             let standing = std::fs::read(&path);
             // No list is needed where there never was a hold; one that is in doubt is for a person to mend.
@@ -476,14 +483,19 @@ mod tests {
     impl Site {
         fn new() -> Self {
             let dir = tempfile::tempdir().expect("a folder");
-            for root in ["a/C1", "b/C1"] {
-                std::fs::create_dir_all(dir.path().join(root)).expect("a root");
+            for root in ["a", "b", "unmounted"] {
+                std::fs::create_dir(dir.path().join(root)).expect("a folder");
             }
+            for root in ["a", "b"] {
+                crate::segment::root::claim(&dir.path().join(root), t(NOW)).expect("a root");
+            }
+            // What lies below a mount point makes no root of it.
+            std::fs::create_dir(dir.path().join("unmounted/C1")).expect("a folder");
             Self { dir }
         }
 
         fn roots(&self) -> Vec<PathBuf> {
-            ["a", "b", "gone"].iter().map(|r| self.dir.path().join(r)).collect()
+            ["a", "b", "gone", "unmounted"].iter().map(|r| self.dir.path().join(r)).collect()
         }
 
         fn open(&self, catalogue: &str) -> Holds {
@@ -533,6 +545,7 @@ mod tests {
         assert_eq!(site.open("third").list().len(), 2);
         assert!(site.file("a").exists(), "the list was given to the root that lacked it");
         assert!(!site.dir.path().join("gone").exists(), "a root that is not there is not made");
+        assert!(!site.file("unmounted").exists(), "nothing is written below the mount point of a disk that is away");
     }
 
     #[test]

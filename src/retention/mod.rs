@@ -19,13 +19,18 @@ pub mod sweep;
 
 use std::path::Path;
 
+use crate::catalogue::KnownRoots;
+
 pub use hold::{Hold, HoldId, Holds, Wish};
 pub use office::{Ask, Office, OfficeError, Told};
 pub use plan::{NoBackup, Proof, ProofState};
 pub use reason::{Decision, Reason};
 pub use sweep::{SweepReport, Sweeper};
 
-/// Whether a storage root is there: a folder that holds something. The mount point of a disk that is not mounted is an empty one.
-pub fn root_is_there(root: &Path) -> bool {
-    std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some())
+/// Whether a storage root is there: its identity file is the one the catalogue knows. A catalogue made anew knows none; there any
+/// identity counts. The mount point of a disk that is not mounted carries none, whatever else lies in it.
+pub fn root_is_there(root: &Path, known: &KnownRoots) -> bool {
+    let Ok((_, Some(found))) = crate::segment::root::look(root) else { return false };
+    // A table that cannot be read proves nothing.
+    known.id(root).is_ok_and(|expected| expected.is_none_or(|id| id == found.root))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::NaiveDate;
@@ -13,7 +13,7 @@ use super::hold::{ActiveHolds, Hold, HoldError, HoldId, Holds, Noted, Wish};
 use super::journal::Journal;
 use super::plan::{DayPlan, Detail, Facts, Planner, Proof, RootSpace};
 use crate::calendar::Calendar;
-use crate::catalogue::{Catalogue, RecordedDate, StoreError};
+use crate::catalogue::{Catalogue, KnownRoots, RecordedDate, StoreError};
 use crate::hall::{CameraId, FreeTarget, Hall, RetentionSettings, StorageRoot};
 use crate::time::{Span, WallTime};
 
@@ -126,6 +126,7 @@ pub struct Office {
     holds: Holds,
     settings: RetentionSettings,
     roots: Vec<StorageRoot>,
+    known: KnownRoots,
     cameras: Vec<CameraId>,
     calendar: RwLock<Arc<Calendar>>,
     proof: Arc<dyn Proof>,
@@ -141,6 +142,7 @@ impl Office {
         Ok(Self {
             journal: Journal::open(catalogue.store())?,
             holds: Holds::open(&catalogue, &roots)?,
+            known: KnownRoots::open(&catalogue)?,
             catalogue,
             settings: hall.retention.clone(),
             roots: hall.storage.clone(),
@@ -177,7 +179,14 @@ impl Office {
 
     /// The storage roots that are there, measured now.
     pub fn spaces(&self) -> Vec<RootSpace> {
-        self.roots.iter().filter_map(|root| space(root, self.settings.free_target)).collect()
+        let there = self.roots.iter().filter(|root| self.is_there(&root.path));
+        there.filter_map(|root| space(root, self.settings.free_target)).collect()
+    }
+
+    /// Whether the storage root at `path` is there: only then is a file that is not found gone.
+    pub fn is_there(&self, path: &Path) -> bool {
+        let mounted = self.roots.iter().any(|root| root.mounted && root.path == path);
+        super::root_is_there(path, &self.known) && crate::segment::root::look_mounted(path, mounted).is_ok()
     }
 
     /// Adds the seconds that really passed to the date's; a date on which the clock was set counts no waking time until then.
@@ -316,9 +325,6 @@ fn reckonable(now: WallTime) -> WallTime {
 }
 
 fn space(root: &StorageRoot, target: FreeTarget) -> Option<RootSpace> {
-    if !super::root_is_there(&root.path) {
-        return None;
-    }
     let stats = fs2::statvfs(&root.path).ok()?;
     let total = stats.total_space();
     Some(RootSpace {

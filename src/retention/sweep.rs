@@ -218,8 +218,8 @@ impl Sweeper {
     ) -> Result<bool, DayError> {
         let office = &self.office;
         let (camera, date, root) = (&removal.camera, removal.date, Path::new(&removal.root));
-        if !super::root_is_there(root) {
-            return Err(DayError::Trouble(format!("storage root {} is not there", root.display())));
+        if !office.is_there(root) {
+            return Err(DayError::Trouble(format!("storage root {} is not there: see `jiancha storage list`", root.display())));
         }
         let rows = self.rows(removal)?;
         if rows.is_empty() {

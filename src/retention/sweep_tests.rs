@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::calendar::Calendar;
-use crate::catalogue::{Catalogue, GapCause, LedgerEvent, LedgerRow, Store};
+use crate::catalogue::{Catalogue, GapCause, KnownRoots, LedgerEvent, LedgerRow, Store};
 use crate::media::{AccessUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes};
 use crate::retention::hold::Wish;
 use crate::retention::plan::{NoBackup, Proof, ProofState};
@@ -96,6 +96,7 @@ impl Site {
         let store = Store::open(&dir.path().join("catalogue")).expect("a store");
         let catalogue = Catalogue::open(Arc::new(store)).expect("a catalogue");
         let id = claim(&root, at(NOW)).expect("a root").root;
+        KnownRoots::open(&catalogue).and_then(|known| known.set(&root, &id)).expect("known");
         let disk = Disk::start(root, id, Duration::from_secs(3600), catalogue.clone(), Arc::new(|_| {})).expect("a disk");
         for (camera, start, minutes) in runs {
             record(&disk, camera, start, *minutes);
@@ -423,6 +424,21 @@ fn a_disk_that_is_not_mounted_changes_nothing() {
     std::fs::create_dir(site.dir.path().join("a")).expect("an empty mount point");
     assert_eq!(site.sweep(), SweepReport::default());
     assert_eq!((site.rows(DATE), std::fs::read_dir(site.dir.path().join("a")).expect("a folder").count()), (3, 0));
+}
+
+/// What lies below a mount point, or on another disk, is not the root: no row is forgotten for a file that is not found there.
+#[test]
+fn a_folder_with_something_in_it_and_another_disk_are_not_the_root() {
+    let site = Site::new();
+    let (root, aside) = (site.dir.path().join("a"), site.dir.path().join("aside"));
+    std::fs::rename(&root, &aside).expect("moved");
+    std::fs::create_dir_all(root.join("lost+found")).expect("a folder");
+    assert_eq!((site.sweep(), site.rows(DATE)), (SweepReport::default(), 3));
+    claim(&root, at(NOW)).expect("another disk");
+    assert_eq!((site.sweep(), site.rows(DATE)), (SweepReport::default(), 3));
+    std::fs::remove_dir_all(&root).expect("unmounted");
+    std::fs::rename(&aside, &root).expect("mounted");
+    assert_eq!((site.sweep().files, site.rows(DATE)), (3, 0));
 }
 
 #[test]

@@ -43,10 +43,11 @@ pub fn spread(roots: &[RootFacts], rates: &[u64]) -> Vec<Option<usize>> {
 
 /// Whether cameras that look at no window may go on recording.
 ///
-/// They stop once the space left, `free_bytes` over all usable roots, would carry the cameras of the windows for less than
-/// `last_seconds`; they come back with a tenth more, so that they do not flutter. `recording` is what was decided last.
-pub fn others_may_record(free_bytes: u64, windows_rate: u64, last_seconds: u64, recording: bool) -> bool {
-    let kept = u128::from(windows_rate) * u128::from(last_seconds);
+/// They stop once the space left, `free_bytes` over all usable roots of `total_bytes`, would carry the cameras of the windows for less
+/// than `last_seconds`; they come back with a tenth more, so that they do not flutter. Never more than a tenth of the disks is kept:
+/// on disks far too small for the hall everybody records while there is room. `recording` is what was decided last.
+pub fn others_may_record(free_bytes: u64, total_bytes: u64, windows_rate: u64, last_seconds: u64, recording: bool) -> bool {
+    let kept = (u128::from(windows_rate) * u128::from(last_seconds)).min(u128::from(total_bytes / 10));
     let needed = if recording { kept } else { kept + kept / 10 };
     // Without windows nobody is kept waiting.
     kept == 0 || u128::from(free_bytes) > needed
@@ -87,11 +88,15 @@ mod tests {
     #[test]
     fn others_stop_when_the_last_hours_belong_to_the_windows_and_return_with_a_tenth_more() {
         let hour = 3600;
-        assert!(others_may_record(3_600_001, 1000, hour, true));
-        assert!(!others_may_record(3_600_000, 1000, hour, true));
-        assert!(!others_may_record(3_960_000, 1000, hour, false));
-        assert!(others_may_record(3_960_001, 1000, hour, false));
-        assert!(others_may_record(0, 0, hour, true), "a hall without windows has nobody to wait for");
+        let may = |free, recording| others_may_record(free, 1_000_000_000, 1000, hour, recording);
+        assert!(may(3_600_001, true));
+        assert!(!may(3_600_000, true));
+        assert!(!may(3_960_000, false));
+        assert!(may(3_960_001, false));
+        assert!(others_may_record(0, 1_000_000, 0, hour, true), "a hall without windows has nobody to wait for");
+        // A disk that carries the windows for two hours in all keeps a tenth of itself for them.
+        assert!(others_may_record(720_001, 7_200_000, 1000, hour, true));
+        assert!(!others_may_record(720_000, 7_200_000, 1000, hour, true));
     }
 
     #[test]

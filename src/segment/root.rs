@@ -50,6 +50,12 @@ pub enum RootTrouble {
         /// The root.
         path: PathBuf,
     },
+    /// `mounted = true` stands in hall.toml, and nothing is mounted there.
+    #[error("{path} is no mount point although hall.toml says `mounted = true` for it: its disk is not mounted (`mount {path}`; see that it stands in /etc/fstab)", path = path.display())]
+    NoMountPoint {
+        /// The root.
+        path: PathBuf,
+    },
     /// Another root lies there.
     #[error("{path} is root {found}, but {expected} is expected: another disk is mounted there (mount the right one; when it was exchanged on purpose, run `jiancha storage accept {path}`)", path = path.display())]
     Other {
@@ -76,8 +82,19 @@ impl RootTrouble {
     /// True when the root's disk is away, rather than refusing.
     pub fn is_gone(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::NotMounted { .. } | Self::Other { .. } => true,
+            Self::Missing { .. } | Self::NotMounted { .. } | Self::NoMountPoint { .. } | Self::Other { .. } => true,
             Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        }
+    }
+
+    /// The root in trouble.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::NotMounted { path }
+            | Self::NoMountPoint { path }
+            | Self::Other { path, .. }
+            | Self::Io { path, .. } => path,
         }
     }
 
@@ -105,15 +122,20 @@ pub fn look(path: &Path) -> Result<(OpenRoot, Option<RootIdentity>), RootTrouble
         Err(e) => return Err(RootTrouble::io("open", path, e)),
     };
     let root = OpenRoot { dir, path: path.to_owned() };
-    let file = match root.open_at(IDENTITY_FILE, OFlags::RDONLY) {
-        Ok(file) => file,
-        Err(Errno::NOENT) => return Ok((root, None)),
-        Err(e) => return Err(RootTrouble::io("read the identity of", path, e)),
-    };
-    let mut text = String::new();
-    file.take(LONGEST_IDENTITY).read_to_string(&mut text).map_err(|e| RootTrouble::io("read the identity of", path, e))?;
-    let identity = serde_json::from_str(&text).map_err(|e| RootTrouble::io("read the identity of", path, e))?;
-    Ok((root, Some(identity)))
+    let identity = root.identity()?;
+    Ok((root, identity))
+}
+
+/// Looks at the folder at `path`; with `mounted` (挂载点) it must be a mount point.
+///
+/// # Errors
+/// [`RootTrouble`] as of [`look`]; [`RootTrouble::NoMountPoint`] when nothing is mounted there.
+pub fn look_mounted(path: &Path, mounted: bool) -> Result<(OpenRoot, Option<RootIdentity>), RootTrouble> {
+    let (root, found) = look(path)?;
+    match mounted && !root.is_mount_point() {
+        true => Err(RootTrouble::NoMountPoint { path: path.to_owned() }),
+        false => Ok((root, found)),
+    }
 }
 
 /// Opens the root at `path`, which must carry the id `expected`.
@@ -121,7 +143,16 @@ pub fn look(path: &Path) -> Result<(OpenRoot, Option<RootIdentity>), RootTrouble
 /// # Errors
 /// [`RootTrouble`] when it is not that root.
 pub fn open(path: &Path, expected: &str) -> Result<OpenRoot, RootTrouble> {
-    match look(path)? {
+    open_mounted(path, expected, false)
+}
+
+/// Opens the root at `path`, which must carry the id `expected`; with `mounted` it must be a mount point too: a copy of the identity
+/// in the folder below the mount does not count.
+///
+/// # Errors
+/// [`RootTrouble`] when it is not that root.
+pub fn open_mounted(path: &Path, expected: &str, mounted: bool) -> Result<OpenRoot, RootTrouble> {
+    match look_mounted(path, mounted)? {
         (root, Some(found)) if found.root == expected => Ok(root),
         (_, Some(found)) => Err(RootTrouble::Other { path: path.to_owned(), expected: expected.to_owned(), found: found.root }),
         (_, None) => Err(RootTrouble::NotMounted { path: path.to_owned() }),
@@ -133,23 +164,7 @@ pub fn open(path: &Path, expected: &str) -> Result<OpenRoot, RootTrouble> {
 /// # Errors
 /// [`RootTrouble`] when the identity cannot be written.
 pub fn claim(path: &Path, now: WallTime) -> Result<RootIdentity, RootTrouble> {
-    let (root, found) = look(path)?;
-    if let Some(found) = found {
-        return Ok(found);
-    }
-    let identity = RootIdentity {
-        root: format!("{:016x}", rand::rng().random::<u64>()),
-        made: now,
-        note: "监察录像机的存储目录，请勿删除本文件。A storage root of the Jiancha recorder; do not delete this file."
-            .to_owned(),
-    };
-    let fail = |e: std::io::Error| RootTrouble::io("write the identity of", path, e);
-    let json = serde_json::to_vec_pretty(&identity).map_err(|e| fail(e.into()))?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let mut file = root.open_at(IDENTITY_FILE, flags).map_err(|e| fail(e.into()))?;
-    file.write_all(&json).and_then(|()| file.sync_all()).map_err(fail)?;
-    root.sync().map_err(fail)?;
-    Ok(identity)
+    look(path)?.0.claim(now)
 }
 
 impl OpenRoot {
@@ -161,6 +176,58 @@ impl OpenRoot {
     /// The folder's handle.
     pub fn dir(&self) -> impl AsFd + '_ {
         &self.dir
+    }
+
+    /// What its identity file says; `None` when it has none.
+    fn identity(&self) -> Result<Option<RootIdentity>, RootTrouble> {
+        let fail = |e: std::io::Error| RootTrouble::io("read the identity of", &self.path, e);
+        let file = match self.open_at(IDENTITY_FILE, OFlags::RDONLY) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(e) => return Err(fail(e.into())),
+        };
+        let mut text = String::new();
+        file.take(LONGEST_IDENTITY).read_to_string(&mut text).map_err(fail)?;
+        serde_json::from_str(&text).map(Some).map_err(|e| fail(e.into()))
+    }
+
+    /// Makes the opened folder a root. One that carries an identity already keeps it.
+    ///
+    /// # Errors
+    /// [`RootTrouble`] when the identity cannot be read or written.
+    pub fn claim(&self, now: WallTime) -> Result<RootIdentity, RootTrouble> {
+        if let Some(found) = self.identity()? {
+            return Ok(found);
+        }
+        let identity = RootIdentity {
+            root: format!("{:016x}", rand::rng().random::<u64>()),
+            made: now,
+            note: "监察录像机的存储目录，请勿删除本文件。A storage root of the Jiancha recorder; do not delete this file."
+                .to_owned(),
+        };
+        let fail = |e: std::io::Error| RootTrouble::io("write the identity of", &self.path, e);
+        let json = serde_json::to_vec_pretty(&identity).map_err(|e| fail(e.into()))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let mut file = self.open_at(IDENTITY_FILE, flags).map_err(|e| fail(e.into()))?;
+        file.write_all(&json).and_then(|()| file.sync_all()).map_err(fail)?;
+        self.sync().map_err(fail)?;
+        Ok(identity)
+    }
+
+    /// True when the folder is the top of a file system of its own: another device than the folder above, and mounted there.
+    ///
+    /// The device alone would take a Btrfs subvolume for a mount; the mount alone, a folder that systemd's `ReadWritePaths` binds
+    /// upon itself. Before Linux 5.8 the kernel tells the device only.
+    pub fn is_mount_point(&self) -> bool {
+        use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
+        let told = rustix::fs::statx(&self.dir, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
+        let is_plain = told.is_ok_and(|t| {
+            t.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT)
+                && !t.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+        });
+        let own = rustix::fs::fstat(&self.dir).map(|s| s.st_dev);
+        let above = rustix::fs::statat(&self.dir, "..", AtFlags::empty()).map(|s| s.st_dev);
+        !is_plain && matches!((own, above), (Ok(own), Ok(above)) if own != above)
     }
 
     fn open_at(&self, relative: impl rustix::path::Arg, flags: OFlags) -> Result<File, Errno> {
@@ -291,6 +358,16 @@ mod tests {
         let missing = open(&dir.path().join("x"), "0123456789abcdef").unwrap_err();
         assert!(matches!(missing, RootTrouble::Missing { .. }));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_plain_folder_is_no_mount_point_whatever_identity_it_carries() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = claim(dir.path(), NOW).unwrap();
+        open_mounted(dir.path(), &identity.root, false).unwrap();
+        let trouble = open_mounted(dir.path(), &identity.root, true).unwrap_err();
+        assert!(matches!(trouble, RootTrouble::NoMountPoint { .. }) && trouble.is_gone(), "{trouble}");
+        assert!(look_mounted(Path::new("/proc"), true).is_ok(), "/proc is mounted on every Linux");
     }
 
     #[test]

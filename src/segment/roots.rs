@@ -18,13 +18,13 @@ use crate::catalogue::Catalogue;
 use crate::hall::CameraId;
 
 /// How often a root is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// One write or sync that takes longer than this: the root is slow. A healthy disk needs milliseconds.
 const SLOW_AFTER: Duration = Duration::from_secs(8);
-/// A root in trouble is tried again after this long.
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// A root that said it is full though there is room (quota, inodes) is left alone this long.
-const FULL_REST: Duration = Duration::from_secs(60);
+/// A root in trouble is tried again after it looked well this many times.
+const LOOKS_BEFORE_TRYING: u32 = 5;
+/// A root that said it is full though there is room (quota, inodes) is left alone for this many looks.
+const LOOKS_WHILE_FULL: u32 = 60;
 /// Expected of a camera nothing is known of: 4 Mbit/s, in bytes per second.
 const USUAL_RATE: u64 = 500_000;
 /// Rates are averaged over about this many seconds.
@@ -37,6 +37,8 @@ pub struct RootSettings {
     pub path: PathBuf,
     /// The id it must carry.
     pub id: String,
+    /// It must be a mount point.
+    pub mounted: bool,
     /// Below this many free bytes nothing new is begun there.
     pub reserve_bytes: u64,
 }
@@ -101,6 +103,8 @@ pub struct RootsSettings {
     pub sync_every: Duration,
     /// Space for this many seconds of the windows' cameras is kept for them.
     pub windows_last_seconds: u64,
+    /// How often a root is looked at; [`LOOK_EVERY`] outside of tests.
+    pub look_every: Duration,
 }
 
 /// The storage roots of a recorder.
@@ -113,6 +117,7 @@ struct Inner {
     disks: Vec<Disk>,
     settings: Vec<RootSettings>,
     windows_last_seconds: u64,
+    look_every: Duration,
     state: Arc<Mutex<State>>,
     told: Arc<dyn OnRoots>,
     origin: Instant,
@@ -125,6 +130,7 @@ struct State {
     looked: Vec<Instant>,
     /// Not before this is a root in trouble tried again.
     rests_until: Vec<Instant>,
+    look_every: Duration,
     homes: HashMap<CameraId, usize>,
     /// Where each camera's newest file lies.
     latest: HashMap<CameraId, usize>,
@@ -189,7 +195,7 @@ impl Roots {
         told: Arc<dyn OnRoots>,
     ) -> Result<Self, (PathBuf, std::io::Error)> {
         let origin = Instant::now();
-        let health = roots.iter().map(|root| first_look(root)).collect::<Vec<_>>();
+        let health = roots.iter().map(first_look).collect::<Vec<_>>();
         let plans = cameras.iter().map(|c| {
             let known = c.rate.is_some();
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
@@ -200,6 +206,7 @@ impl Roots {
         let state = Arc::new(Mutex::new(State {
             looked: vec![origin; roots.len()],
             rests_until: vec![origin; roots.len()],
+            look_every: how.look_every,
             roots: health,
             homes: HashMap::new(),
             latest: HashMap::new(),
@@ -222,9 +229,9 @@ impl Roots {
             let disk = Disk::start(root.path.clone(), root.id.clone(), how.sync_every, catalogue.clone(), news);
             disks.push(disk.map_err(|e| (root.path.clone(), e))?);
         }
-        let windows_last_seconds = how.windows_last_seconds;
+        let RootsSettings { windows_last_seconds, look_every, .. } = how;
         let stop = (Mutex::new(false), Condvar::new());
-        let inner = Arc::new(Inner { disks, settings: roots, windows_last_seconds, state, told, origin, stop });
+        let inner = Arc::new(Inner { disks, settings: roots, windows_last_seconds, look_every, state, told, origin, stop });
         inner.settle();
         let mut watchers = Vec::new();
         for n in 0..inner.settings.len() {
@@ -373,7 +380,7 @@ fn full(root: &RootSettings, room: Room) -> String {
 
 /// Is the root meant there, writable, and how much room has it?
 fn look(settings: &RootSettings) -> Result<Room, (Fault, String)> {
-    let opened = root::open(&settings.path, &settings.id)
+    let opened = root::open_mounted(&settings.path, &settings.id, settings.mounted)
         .map_err(|e| (if e.is_gone() { Fault::Gone } else { Fault::Failing }, e.to_string()))?;
     let room = opened.room().map_err(|e| (Fault::of(&e), format!("look at {}: {e}", settings.path.display())))?;
     if room.read_only {
@@ -388,14 +395,15 @@ fn look(settings: &RootSettings) -> Result<Room, (Fault, String)> {
 
 /// Writes a small file and takes it away again.
 fn try_out(settings: &RootSettings) -> Result<(), (Fault, String)> {
-    let opened = root::open(&settings.path, &settings.id).map_err(|e| (Fault::Gone, e.to_string()))?;
+    let opened =
+        root::open_mounted(&settings.path, &settings.id, settings.mounted).map_err(|e| (Fault::Gone, e.to_string()))?;
     opened.try_out().map_err(|e| (Fault::of(&e), format!("write to {}: {e}", settings.path.display())))
 }
 
 /// Notes a root's trouble; true when it is news.
 fn report(state: &mut State, n: usize, fault: Fault, reason: &str, origin: Instant) -> bool {
-    let rest = if fault == Fault::Full { FULL_REST } else { TRY_AGAIN_AFTER };
-    state.rests_until[n] = Instant::now() + rest;
+    let looks = if fault == Fault::Full { LOOKS_WHILE_FULL } else { LOOKS_BEFORE_TRYING };
+    state.rests_until[n] = Instant::now() + state.look_every * looks;
     let root = &mut state.roots[n];
     let news = root.fault != Some(fault);
     if news {
@@ -458,7 +466,7 @@ impl Inner {
             let (stopped, _) = self
                 .stop
                 .1
-                .wait_timeout_while(stopped, LOOK_EVERY, |stopped| !*stopped)
+                .wait_timeout_while(stopped, self.look_every, |stopped| !*stopped)
                 .unwrap_or_else(PoisonError::into_inner);
             if *stopped {
                 return;
@@ -562,7 +570,8 @@ impl Inner {
             let free = state.facts(&self.settings).iter().filter(|f| f.usable).map(|f| f.free_bytes).sum();
             // What is only expected stops nobody: it is measured within seconds.
             let windows = state.plans.values().filter(|p| p.window && p.seen > 0.0).map(Rate::bytes_per_second).sum();
-            let may = placement::others_may_record(free, windows, self.windows_last_seconds, state.others);
+            let total = state.roots.iter().filter(|r| r.fault.is_none()).map(|r| r.room.total_bytes).sum();
+            let may = placement::others_may_record(free, total, windows, self.windows_last_seconds, state.others);
             let told = (may != state.others).then_some(may);
             state.others = may;
             told
@@ -572,3 +581,7 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "roots_tests.rs"]
+mod tests;

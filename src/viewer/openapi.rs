@@ -131,6 +131,16 @@ pub(super) struct GapForm {
     detail: String,
 }
 
+/// Time whose recording retention has removed (到期已删).
+#[derive(ToSchema)]
+#[schema(as = RemovedSpan)]
+pub(super) struct RemovedSpanForm {
+    #[schema(format = DateTime)]
+    from: String,
+    #[schema(format = DateTime)]
+    to: String,
+}
+
 /// A sentence in both languages.
 #[derive(ToSchema)]
 #[schema(as = Bilingual)]
@@ -394,6 +404,7 @@ mod tests {
             stamped: true,
             restored: true,
         });
+        assert_same::<RemovedSpanForm>(&crate::time::Span::new(t, t));
         assert_same::<GapForm>(&Gap { camera, from: t, to: t, cause: GapCause::Disk, detail: "full".into() });
     }
 

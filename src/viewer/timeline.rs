@@ -10,6 +10,7 @@ use super::app::App;
 use super::ask::{self, Asked};
 use super::reply::{ErrorBody, Refusal};
 use crate::catalogue::timeline::{Gap, RecordedSpan};
+use crate::time::Span;
 
 /// Longest span told at once: the longest retention period in calendar days, and some.
 const MOST_HOURS: i64 = 400 * 24;
@@ -31,7 +32,7 @@ pub(super) struct TimelineQuery {
     to: String,
 }
 
-/// Recorded spans and gaps, each in order of time.
+/// Recorded spans, gaps and what has gone, each in order of time.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct TimelineAnswer {
     /// The window, when it was asked for by its window.
@@ -42,9 +43,12 @@ pub(super) struct TimelineAnswer {
     /// Gaps (缺录).
     #[schema(value_type = Vec<super::openapi::GapForm>)]
     gaps: Vec<Gap>,
+    /// What was recorded and has gone since because its time was over (到期已删): neither there nor missing.
+    #[schema(value_type = Vec<super::openapi::RemovedSpanForm>)]
+    removed: Vec<Span>,
 }
 
-/// Tells what was recorded and what is missing.
+/// Tells what was recorded, what is missing and what has gone.
 #[utoipa::path(
     get, path = "/api/v1/timeline", tag = "recordings", params(TimelineQuery),
     responses(
@@ -62,5 +66,5 @@ pub(super) async fn timeline(
     let span = ask::span(ask::time("from", &query.from)?, ask::time("to", &query.to)?, MOST_HOURS)?;
     let (camera, window) = (subject.camera.id.clone(), subject.window.map(|w| w.id.to_string()));
     let told = app.blocking(move |app| app.shown.catalogue.timeline(&camera, span, app.now())).await?;
-    Ok(Json(TimelineAnswer { window, spans: told.spans, gaps: told.gaps }))
+    Ok(Json(TimelineAnswer { window, spans: told.spans, gaps: told.gaps, removed: told.removed }))
 }

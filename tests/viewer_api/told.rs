@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiancha::catalogue::{GapCause, LedgerEvent, LedgerRow};
 use jiancha::evidence::{PublicHalf, Signer};
 use jiancha::hall::CameraId;
-use jiancha::time::WallTime;
+use jiancha::time::{Span, WallTime};
 use serde_json::{Value, json};
 
 use crate::site::*;
@@ -65,9 +65,9 @@ fn the_timeline_of_a_window_is_that_of_its_camera() {
     ]);
     let gaps =
         json!([{"camera": "C3", "from": at(60), "to": at(90), "cause": "camera-unreachable", "detail": "connection refused"}]);
-    assert_eq!(told, json!({"window": "03", "spans": spans, "gaps": gaps}));
+    assert_eq!(told, json!({"window": "03", "spans": spans, "gaps": gaps, "removed": []}));
     let told = ask(&format!("camera=C3&{span}")).json();
-    assert_eq!(told, json!({"window": null, "spans": spans, "gaps": gaps}));
+    assert_eq!(told, json!({"window": null, "spans": spans, "gaps": gaps, "removed": []}));
 
     for (query, status, code) in [
         (format!("window=03&camera=C3&{span}"), 400, "one-subject"),
@@ -82,6 +82,28 @@ fn the_timeline_of_a_window_is_that_of_its_camera() {
     ] {
         assert_eq!(ask(&query).refused(), refusal(status, code), "{query}");
     }
+}
+
+#[test]
+fn what_retention_removed_is_told_apart_from_what_is_missing() {
+    let site = Site::new();
+    let cookie = site.admin();
+    site.record("C3", 100, 20, false);
+    // 0 to 60 was recorded and has gone; 60 to 100 was never recorded.
+    let second = |s: i64| WallTime::from_micros(MINUTE + s * 1_000_000);
+    let gone = Span::new(second(0), second(60));
+    site.catalogue.note_removed(&CameraId::new("C3"), &[gone]).unwrap();
+    let span = "from=2026-11-22T14:50:00%2B08:00&to=2026-11-22T14:52:00%2B08:00";
+    let told = site.get(&format!("/api/v1/timeline?window=03&{span}"), &[("cookie", &cookie)]).json();
+    assert_eq!(
+        told,
+        json!({
+            "window": "03",
+            "spans": [{"camera": "C3", "from": at(100), "to": at(120), "stamped": true}],
+            "gaps": [{"camera": "C3", "from": at(60), "to": at(100), "cause": "unknown"}],
+            "removed": [{"from": at(0), "to": at(60)}],
+        })
+    );
 }
 
 #[test]

@@ -50,8 +50,40 @@ const WRONG = {
   },
 }
 
-/** The measured state. `wrong` maps cameras to what ails them. */
-export function stateAt(nowMs, startedMs, wrong) {
+const FAULTS = {
+  full: ['storage-full', '存储目录已满，录像改存其它目录。', 'The storage root is full; recording goes on elsewhere.',
+    '请增加磁盘或 [[storage]]；期限内的录像不会被删除。', 'Add a disk or a [[storage]]; footage inside the floor is never deleted.'],
+  'read-only': ['storage-failing', '存储目录变为只读。', 'The storage root has turned read-only.', '请更换磁盘或重新挂载为可写。', 'Exchange the disk or remount it read-write.'],
+  gone: ['storage-gone', '存储盘不在：未挂载或已被拔出。', 'The storage disk is not there: not mounted, or pulled out.',
+    '请检查磁盘、连线和挂载（findmnt）；挂载后系统自动恢复使用。', 'Check disk, cable and mount (findmnt); it is taken back by itself.'],
+  slow: ['storage-slow', '存储盘写入太慢或没有响应。', 'The storage disk is too slow or does not answer.', '请检查磁盘健康（smartctl -a）和负载。', 'Check the disk’s health (smartctl -a) and load.'],
+  failing: ['storage-failing', '存储盘读写出错。', 'The storage disk reports errors.', '请查看 dmesg 和 smartctl -a，尽快更换磁盘。', 'See dmesg and smartctl -a, and exchange the disk soon.'],
+}
+const ROOTS = ['/srv/jiancha/a', '/srv/jiancha/b']
+
+/** Two disks, the second with whatever ails it, and what is said about both. */
+function storageAt(storage) {
+  const root = (n, free, cameras, fault) => ({
+    path: ROOTS[n], free_bytes: free, total_bytes: 4e12, writable: fault === null, fault, detail: fault && `${ROOTS[n]}: ${FAULTS[fault][2]}`,
+    reserve_bytes: 0.1e12, cameras, bytes_per_second: cameras.length * 380_000, syncs: 4711, full_on: n === 1 && cameras.length > 0 ? '2026-12-03' : null,
+  })
+  const ill = storage.fault !== null
+  return [root(0, 1.734e12, ill ? ['C1', 'C2', 'C3', 'C4', 'C5'] : ['C1', 'C3', 'C5'], null), root(1, storage.fault === 'full' ? 0.09e12 : 0.21e12, ill ? [] : ['C2', 'C4'], storage.fault)]
+}
+
+function alarmsAt(startedMs, storage) {
+  const alarms = [{
+    code: 'storage-forecast', subject: ROOTS[1], severity: 'warning', since: rfc3339(startedMs - 20 * HOUR),
+    text: { zh: '预计 2026-12-03 存储到达下限，装不下规定期限的录像。', en: 'The storage is expected to reach its reserve on 2026-12-03, before the retention period is over.' },
+    action: { zh: '请在此之前增加磁盘；jiancha plan 可算出需要多大的盘。', en: 'Add a disk before that day; `jiancha plan` tells how much is needed.' },
+  }]
+  if (storage.fault === null) return alarms
+  const [code, zh, en, doZh, doEn] = FAULTS[storage.fault]
+  return [{ code, subject: ROOTS[1], severity: 'critical', since: rfc3339(storage.since), text: { zh, en }, action: { zh: doZh, en: doEn } }, ...alarms]
+}
+
+/** The measured state. `wrong` maps cameras to what ails them, `storage` tells the fault of the second disk. */
+export function stateAt(nowMs, startedMs, wrong, storage) {
   const cameras = hall.cameras.map((c, i) => {
     const ill = WRONG[wrong.get(c.id)?.what]
     const age = ill?.state === 'not-recording' ? nowMs - wrong.get(c.id).since : 700 + ((nowMs / 7 + i * 331) % 1300)
@@ -73,15 +105,13 @@ export function stateAt(nowMs, startedMs, wrong) {
     at: rfc3339(nowMs), started: rfc3339(startedMs), should_record: cameras.length,
     recording: cameras.filter((c) => c.state === 'recording' || c.state === 'degraded').length,
     oldest_footage: rfc3339(nowMs - 3 * 24 * HOUR), cameras,
-    storage: [
-      { path: '/srv/jiancha/a', free_bytes: 1.734e12, total_bytes: 4e12, writable: true, detail: null },
-      { path: '/srv/jiancha/b', free_bytes: 0.21e12, total_bytes: 4e12, writable: true, detail: null },
-    ],
+    storage: storageAt(storage),
     clock: { synchronised: true, max_error_ms: 12 },
+    alarms: alarmsAt(startedMs, storage),
   }
 }
 
-/** Runs and gaps of one camera from three days ago until now. `startedMs` fixes the past, so that it does not move. */
+/** Runs and gaps of one camera from three days ago until now, and two days before that have gone. `startedMs` fixes the past, so that it does not move. */
 export function past(cameraId, startedMs, nowMs, lostSince) {
   const start = Math.floor((startedMs - 72 * HOUR) / MINUTE) * MINUTE
   const ago = (hours) => startedMs - hours * HOUR
@@ -104,11 +134,15 @@ export function past(cameraId, startedMs, nowMs, lostSince) {
     from = g.toMs
   }
   if (from < nowMs) runs.push({ fromMs: from, toMs: nowMs - 1500 })
+  const [removed, restored] = [{ fromMs: start - 48 * HOUR, toMs: start }, { fromMs: ago(7), toMs: ago(6) }]
+  const cut = (r, s, marks) => ({ fromMs: Math.max(r.fromMs, s.fromMs), toMs: Math.min(r.toMs, s.toMs), ...marks })
   const unstamped = { fromMs: ago(1.4), toMs: ago(1.3) }
   const spans = runs.flatMap((r) => [
-    { fromMs: r.fromMs, toMs: Math.min(r.toMs, unstamped.fromMs), stamped: true },
-    { fromMs: Math.max(r.fromMs, unstamped.fromMs), toMs: Math.min(r.toMs, unstamped.toMs), stamped: false },
-    { fromMs: Math.max(r.fromMs, unstamped.toMs), toMs: r.toMs, stamped: true },
+    cut(r, { fromMs: start, toMs: restored.fromMs }, { stamped: true }),
+    cut(r, restored, { stamped: true, restored: true }),
+    cut(r, { fromMs: restored.toMs, toMs: unstamped.fromMs }, { stamped: true }),
+    cut(r, unstamped, { stamped: false }),
+    cut(r, { fromMs: unstamped.toMs, toMs: nowMs }, { stamped: true }),
   ]).filter((s) => s.toMs > s.fromMs)
-  return { runs, spans, gaps }
+  return { runs, spans, gaps, removed: [removed] }
 }

@@ -4,6 +4,7 @@
  *
  *   npm run mock            serves on http://127.0.0.1:5199 (MOCK_PORT), user admin, password mock-password (MOCK_PASSWORD)
  *   POST /mock/camera?id=C3&what=lost|password|unstamped|frozen|h265|waiting|well
+ *   POST /mock/storage?fault=full|read-only|gone|slow|failing|well    the second disk, and its alarm
  *   POST /mock/events?on=false    silences the state events
  */
 import { createHash, randomBytes } from 'node:crypto'
@@ -24,6 +25,7 @@ const clips = makeClips(['card-a', 'card-b', 'card-c'])
 const clipOf = (camera) => clips[hall.cameras.findIndex((c) => c.id === camera) % clips.length]
 const started = Date.now()
 const wrong = new Map()
+let storage = { fault: null, since: 0 }
 const sessions = new Map()
 const grants = new Map()
 let eventsOn = true
@@ -83,7 +85,7 @@ async function answer(request, response) {
     const pem = '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n'
     return json(response, 200, { version: hall.version, key_id: '21fe31dfa154a261', public_key_pem: pem })
   }
-  if (path === '/api/v1/state') return json(response, 200, stateAt(Date.now(), started, wrong))
+  if (path === '/api/v1/state') return json(response, 200, stateAt(Date.now(), started, wrong, storage))
   if (path === '/api/v1/state/events') return events(response)
   if (path === '/api/v1/timeline') return timeline(url, response)
   if (path === '/api/v1/playback') return playback(await body(request), response)
@@ -116,7 +118,7 @@ async function session(request, response) {
 
 function events(response) {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
-  const tell = () => eventsOn && response.write(`event: state\ndata: ${JSON.stringify(stateAt(Date.now(), started, wrong))}\n\n`)
+  const tell = () => eventsOn && response.write(`event: state\ndata: ${JSON.stringify(stateAt(Date.now(), started, wrong, storage))}\n\n`)
   tell()
   const timer = setInterval(tell, 1000)
   response.on('close', () => clearInterval(timer))
@@ -137,11 +139,11 @@ function timeline(url, response) {
   const id = cameraOf({ window, camera })
   if (!id) throw new Refusal(404, 'unknown-camera', '没有这个窗口或摄像机', 'No such window or camera')
   const [from, to] = [Date.parse(url.searchParams.get('from')), Date.parse(url.searchParams.get('to'))]
-  const { spans, gaps } = pastOf(id)
+  const { spans, gaps, removed } = pastOf(id)
   const clip = (s) => ({ ...s, fromMs: Math.max(from, s.fromMs), toMs: Math.min(to, s.toMs) })
   const out = ({ fromMs, toMs, ...rest }) => ({ camera: id, from: rfc3339(fromMs), to: rfc3339(toMs), ...rest })
   const inside = (list) => list.map(clip).filter((s) => s.toMs > s.fromMs).map(out)
-  json(response, 200, { window, spans: inside(spans), gaps: inside(gaps) })
+  json(response, 200, { window, spans: inside(spans), gaps: inside(gaps), removed: removed.map(clip).filter((s) => s.toMs > s.fromMs).map(({ fromMs, toMs }) => ({ from: rfc3339(fromMs), to: rfc3339(toMs) })) })
 }
 
 function playback(asked, response) {
@@ -208,8 +210,11 @@ function control(url, response) {
     const [id, what] = [url.searchParams.get('id'), url.searchParams.get('what')]
     if (what === 'well') wrong.delete(id)
     else wrong.set(id, { what, since: Date.now() })
+  } else if (url.pathname === '/mock/storage') {
+    const fault = url.searchParams.get('fault')
+    storage = { fault: fault === 'well' ? null : fault, since: Date.now() }
   } else if (url.pathname === '/mock/events') eventsOn = url.searchParams.get('on') !== 'false'
-  json(response, 200, { wrong: Object.fromEntries(wrong), eventsOn })
+  json(response, 200, { wrong: Object.fromEntries(wrong), storage, eventsOn })
 }
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' }

@@ -366,6 +366,22 @@ await check('the line of truth leads to the devices, with what is measured', asy
   await shot('devices')
 })
 
+await check('alarms and storage are shown as they are measured', async () => {
+  const said = await until('the alarms of the measured state', 20_000, async () => {
+    const { alarms } = await api('/api/v1/state')
+    const listed = await page.$$eval('[data-test=alarm-list] [data-code]', (all) => all.map((a) => a.dataset.code))
+    const header = await page.locator('[data-test=alarms]').count() > 0 ? await page.textContent('[data-test=alarms] .words') : ''
+    const shown = alarms.length === 0 ? header === '' : header.trim() === `${alarms.length} 条告警`
+    return { done: shown && JSON.stringify(listed) === JSON.stringify(alarms.map((a) => a.code)), header: header.trim(), listed }
+  })
+  const { storage } = await api('/api/v1/state')
+  for (const root of storage) {
+    const row = await page.textContent(`[data-test=storage] [data-root="${root.path}"]`)
+    assert.ok(row.includes(root.fault === null ? '可写' : { full: '已满', 'read-only': '只读', gone: '未挂载', slow: '过慢', failing: '故障' }[root.fault]), row)
+  }
+  return `${said.header || '没有告警'}; ${storage.length} storage roots`
+})
+
 await check('English on a switch, and back', async () => {
   await page.click('[data-test=language]')
   assert.equal(await page.getAttribute('html', 'lang'), 'en')

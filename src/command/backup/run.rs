@@ -85,7 +85,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, String> {
     }
     Ok(match &printed.stopped_by {
         Some(reason) => {
-            eprintln!("jiancha: {reason}");
+            remark!("jiancha: {reason}");
             Outcome::Failed
         }
         None if printed.refused > 0 => Outcome::Findings,
@@ -119,7 +119,7 @@ fn copy(mut copier: Copier, args: &RunArgs, stop: &Stop) -> Printed {
             StepReport::Refused { path, detail } => {
                 failing = None;
                 printed.refused += 1;
-                bar.suspend(|| eprintln!("jiancha: {path} 没有备份 was not copied: {detail}"));
+                bar.suspend(|| remark!("jiancha: {path} 没有备份 was not copied: {detail}"));
             }
             StepReport::Quiet(until) if args.once => {
                 printed.stopped_by = Some(format!("quiet hours until {until}: nothing is copied (use --ignore-quiet-hours)"));
@@ -155,7 +155,7 @@ fn copy(mut copier: Copier, args: &RunArgs, stop: &Stop) -> Printed {
 fn tell_once(bar: &ProgressBar, e: &TargetError, state: &BackupState) {
     if state.trouble.as_ref().is_none_or(|t| t.attempts <= 1) {
         let (what, remedy) = e.fault.words();
-        bar.suspend(|| eprintln!("jiancha: {} {}\n    {e}", what.zh, remedy.zh));
+        bar.suspend(|| remark!("jiancha: {} {}\n    {e}", what.zh, remedy.zh));
     }
 }
 

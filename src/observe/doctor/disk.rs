@@ -1,11 +1,15 @@
 //! Storage folders and the catalogue's folder: there or to be made, writable, on what kind of file system, with how much room.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Finding, Standing, both};
+use crate::hall::StorageRoot;
+use crate::observe::words;
+use crate::segment::root::{self, RootTrouble};
 
 /// What was seen of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub struct Folder {
     pub file_system: Option<String>,
     /// Bytes this user may still write, and bytes in all.
     pub room: Option<Room>,
+    /// The device it lies on.
+    pub device: Option<u64>,
     /// True when it lies on the file system of `/`.
     pub on_system_disk: bool,
 }
@@ -46,6 +52,7 @@ pub fn look(path: &Path) -> Folder {
         written: if is_folder { try_write(&nearest) } else { Err("not a folder".to_owned()) },
         file_system: file_system(&mounts, &real),
         room: fs2::statvfs(&nearest).ok().map(|s| Room { free: s.available_space(), total: s.total_space() }),
+        device: device(&nearest),
         on_system_disk: device(&nearest).is_some() && device(&nearest) == device(Path::new("/")),
         path: path.to_path_buf(),
         nearest,
@@ -100,6 +107,51 @@ fn judge_file_system(kind: &str) -> Option<(Standing, &'static str, &'static str
 
 /// Free space below which a storage folder is as good as full.
 const LEAST_FREE: u64 = 1 << 30;
+
+/// Whether the disk that is meant is there. `expected` is the id the root must carry, when it was used before and that is known.
+///
+/// # Errors
+/// [`RootTrouble`] when it is not; a root that was never used is no trouble.
+pub fn identity(root: &StorageRoot, expected: Option<&str>) -> Result<(), RootTrouble> {
+    match expected {
+        Some(id) => root::open_mounted(&root.path, id, root.mounted).map(|_| ()),
+        None => root::look_mounted(&root.path, root.mounted).map(|_| ()),
+    }
+}
+
+/// Judges what [`identity`] found wrong.
+pub fn identity_trouble(trouble: &RootTrouble) -> Finding {
+    let path = trouble.path().display().to_string();
+    let words = words::root_trouble(trouble);
+    let check = both(format!("存储 {path}"), format!("storage {path}"));
+    Finding::bad("storage", Standing::Wrong, check, words.what, words.remedy)
+}
+
+/// Storage folders that share a file system: one disk that fails takes them all, and their space is counted once.
+pub fn shared(folders: &[Folder]) -> Vec<Finding> {
+    let mut devices: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (device, folder) in folders.iter().filter_map(|f| Some((f.device?, f))) {
+        devices.entry(device).or_default().push(folder.path.display().to_string());
+    }
+    let several = devices.into_values().filter(|paths| paths.len() > 1);
+    several
+        .map(|paths| {
+            Finding::bad(
+                "storage-shared",
+                Standing::Warn,
+                both("存储目录各在一块盘", "one disk for each storage root"),
+                both(
+                    format!("{} 在同一文件系统上", paths.join("、")),
+                    format!("{} lie on one file system", paths.join(", ")),
+                ),
+                both(
+                    "请检查各盘是否都已挂载；同一块盘只需写一段 [[storage]]，并建议写 mounted = true",
+                    "see that every disk is mounted; one [[storage]] is enough for one disk, and `mounted = true` is recommended",
+                ),
+            )
+        })
+        .collect()
+}
 
 /// Judges a storage folder. `rate` is what all cameras write, in bytes per second.
 pub fn storage(folder: &Folder, rate: u64) -> Finding {
@@ -160,8 +212,7 @@ pub fn storage(folder: &Folder, rate: u64) -> Finding {
             ),
         );
     }
-    let made = if folder.path == folder.nearest { both("", "") } else { both("，启动时建立", ", made at the start") };
-    Finding::ok("storage", check, both(format!("可写，{size}{}", made.zh), format!("writable, {size}{}", made.en)))
+    Finding::ok("storage", check, both(format!("可写，{size}"), format!("writable, {size}")))
 }
 
 /// Judges the catalogue's folder: sled needs locks and memory maps, which network disks do not give.
@@ -225,8 +276,35 @@ mod tests {
             written: Ok(()),
             file_system: Some(kind.into()),
             room: Some(Room { free, total: 4 << 40 }),
+            device: Some(7),
             on_system_disk: false,
         }
+    }
+
+    #[test]
+    fn two_roots_on_one_file_system_are_told() {
+        let at = |path: &str, device| Folder { path: path.into(), device, ..folder("ext4", 1 << 40) };
+        assert!(shared(&[at("/srv/a", Some(1)), at("/srv/b", Some(2)), at("/srv/c", None), at("/srv/d", None)]).is_empty());
+        let told = shared(&[at("/srv/a", Some(1)), at("/srv/b", Some(2)), at("/srv/c", Some(1))]);
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].standing, told[0].found.en.as_str()), (Standing::Warn, "/srv/a, /srv/c lie on one file system"));
+    }
+
+    #[test]
+    fn a_root_whose_disk_is_away_or_another_is_wrong_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = StorageRoot { path: dir.path().join("a"), reserve_mb: 1, mounted: false };
+        let told = |root: &StorageRoot, expected| identity_trouble(&identity(root, expected).unwrap_err());
+        assert!(told(&root, None).mend.is_some_and(|m| m.en.contains("mkdir")), "the recorder makes no root");
+        fs::create_dir(&root.path).unwrap();
+        assert!(identity(&root, None).is_ok(), "a first use");
+        assert!(told(&root, Some("0123456789abcdef")).found.zh.contains("未挂载"));
+        let mounted = StorageRoot { mounted: true, ..root.clone() };
+        assert!(told(&mounted, None).found.en.contains("mounted = true"));
+        let id = root::claim(&root.path, crate::time::WallTime::from_micros(0)).unwrap().root;
+        assert!(identity(&root, Some(&id)).is_ok());
+        let other = told(&root, Some("0123456789abcdef"));
+        assert!(other.standing == Standing::Wrong && other.mend.is_some_and(|m| m.en.contains("jiancha storage accept")));
     }
 
     const MIB: u64 = 1 << 20;

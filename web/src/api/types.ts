@@ -14,8 +14,9 @@ export interface User {
 
 export interface Recorder {
   version: string
-  key_id: string
-  public_key_pem: string
+  /** `null` while the storage root it lies on is away. */
+  key_id: string | null
+  public_key_pem: string | null
 }
 
 export interface HallZone {
@@ -115,12 +116,37 @@ export interface CameraState {
   connections: number
 }
 
+export const STORAGE_FAULTS = ['full', 'read-only', 'gone', 'slow', 'failing'] as const
+export type StorageFault = (typeof STORAGE_FAULTS)[number]
+
 export interface StorageState {
   path: string
   free_bytes: number
   total_bytes: number
   writable: boolean
+  fault: StorageFault | null
   detail: string | null
+  /** Below this many free bytes nothing new is begun here. */
+  reserve_bytes: number
+  /** Cameras whose newest file lies here. */
+  cameras: string[]
+  bytes_per_second: number
+  syncs: number
+  /** Beijing date on which it is full although everything that may go has gone; `null` when it carries the floor. */
+  full_on: string | null
+}
+
+export type Severity = 'warning' | 'critical'
+
+/** What a person must act on. */
+export interface Alarm {
+  code: string
+  /** What it is about: a storage root, a year, a backup target; empty for the recorder as a whole. */
+  subject: string
+  severity: Severity
+  since: Rfc3339
+  text: Bilingual
+  action: Bilingual
 }
 
 export interface ClockState {
@@ -137,6 +163,8 @@ export interface HallState {
   cameras: CameraState[]
   storage: StorageState[]
   clock: ClockState
+  /** The gravest first. */
+  alarms: Alarm[]
 }
 
 export interface RecordedSpan {
@@ -156,10 +184,17 @@ export interface Gap {
   detail?: string
 }
 
+/** Recorded once, and gone since because its time was over: neither there nor missing. */
+export interface RemovedSpan {
+  from: Rfc3339
+  to: Rfc3339
+}
+
 export interface Timeline {
   window: string | null
   spans: RecordedSpan[]
   gaps: Gap[]
+  removed: RemovedSpan[]
 }
 
 export interface PlaybackGrant {

@@ -3,27 +3,16 @@
 import { shallowRef, watch } from 'vue'
 import type { Ref } from 'vue'
 import { asApiError, readTimeline } from '@/api/client'
-import type { Timeline } from '@/api/types'
-import { DAY_MS, SECOND_MS, instant, monthGrid } from '@/pure/beijing-time'
+import { DAY_MS, SECOND_MS, monthGrid } from '@/pure/beijing-time'
+import type { Lane } from '@/pure/lane'
+import { gapsOf, removedOf, spansOf } from '@/pure/lane'
 import type { DayHolding, Source } from '@/pure/playback'
 import { holdings } from '@/pure/playback'
-import { causeGroup } from '@/pure/state-words'
 import type { View } from '@/pure/timeline-geometry'
 import { serverTime } from '@/stores/clock'
-import type { Lane, LaneGap, LaneSpan } from './timeline-paint'
 
 const SETTLE_MS = 180
 const RENEW_MS = 5 * SECOND_MS
-
-export function spansOf(timeline: Timeline): LaneSpan[] {
-  return timeline.spans.map((s) => ({ fromMs: instant(s.from), toMs: instant(s.to), stamped: s.stamped }))
-}
-
-export function gapsOf(timeline: Timeline): LaneGap[] {
-  return timeline.gaps.map((g) => ({
-    fromMs: instant(g.from), toMs: instant(g.to), cause: g.cause, group: causeGroup(g.cause), detail: g.detail ?? '',
-  }))
-}
 
 /** Lanes for `sources` over the view and some time to both sides; old content stays until new has come. */
 export function useLanes(sources: Ref<Source[]>, view: Ref<View>, label: (s: Source) => string) {
@@ -44,7 +33,7 @@ export function useLanes(sources: Ref<Source[]>, view: Ref<View>, label: (s: Sou
         const read = await Promise.all(sources.value.map((s) => readTimeline(s, fromMs, toMs, mine.signal)))
         lanes.value = read.map((r, i) => {
           const source = sources.value[i]!
-          return { key: `${source.kind}${source.id}`, label: label(source), spans: spansOf(r), gaps: gapsOf(r) }
+          return { key: `${source.kind}${source.id}`, label: label(source), spans: spansOf(r), gaps: gapsOf(r), removed: removedOf(r) }
         })
       }
       failed.value = null
@@ -60,7 +49,7 @@ export function useLanes(sources: Ref<Source[]>, view: Ref<View>, label: (s: Sou
     timer = setTimeout(renew, SETTLE_MS)
   })
   watch(sources, () => {
-    lanes.value = sources.value.map((s) => ({ key: `${s.kind}${s.id}`, label: label(s), spans: [], gaps: [] }))
+    lanes.value = sources.value.map((s) => ({ key: `${s.kind}${s.id}`, label: label(s), spans: [], gaps: [], removed: [] }))
     void renew()
   }, { immediate: true })
 
@@ -77,7 +66,7 @@ export function useHoldings(source: Ref<Source | null>, year: Ref<number>, month
     const days = monthGrid(y, m).flat()
     try {
       const read = await readTimeline(s, days[0]!, Math.min(days.at(-1)! + DAY_MS, serverTime() + SECOND_MS))
-      if (mine === order) held.value = holdings(days, spansOf(read), gapsOf(read))
+      if (mine === order) held.value = holdings(days, spansOf(read), gapsOf(read), removedOf(read))
     } catch {
       if (mine === order) held.value = new Map()
     }

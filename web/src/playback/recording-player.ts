@@ -8,6 +8,7 @@ import type { ErrorData } from 'hls.js'
 import { shallowReactive } from 'vue'
 import { ApiError, asApiError, openPlayback, readTimeline } from '@/api/client'
 import { DAY_MS, SECOND_MS, instant } from '@/pure/beijing-time'
+import { whyNothing } from '@/pure/lane'
 import type { ListedFragment, Source } from '@/pure/playback'
 import { frameStep, grantSpan, landing, mediaPlace, wallTimeAt } from '@/pure/playback'
 import { serverTime } from '@/stores/clock'
@@ -76,7 +77,7 @@ export class RecordingPlayer {
       const timeline = await readTimeline(source, atMs - 10 * SECOND_MS, Math.min(atMs + DAY_MS, serverTime() + SECOND_MS))
       const spans = timeline.spans.map((s) => ({ fromMs: instant(s.from), toMs: instant(s.to) }))
       const found = landing(spans, atMs)
-      const cause = timeline.gaps.find((g) => instant(g.from) <= atMs && instant(g.to) > atMs)?.cause ?? null
+      const cause = whyNothing(timeline, atMs)
       if (order !== this.order) return
       this.state.snap = found === atMs ? null : { askedMs: atMs, foundMs: found, cause }
       if (found === null) return this.stopAt('nothing')

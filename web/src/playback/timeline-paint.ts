@@ -1,26 +1,10 @@
 /** Draws the lanes of the timeline on a canvas. Knows colours and pixels, nothing of people or players. */
 
+import type { Lane } from '@/pure/lane'
 import type { CauseGroup } from '@/pure/state-words'
 import { GROUP_COLOUR } from '@/pure/state-words'
-import type { Stretch, View } from '@/pure/timeline-geometry'
+import type { View } from '@/pure/timeline-geometry'
 import { boundsOf, ticks, xOf } from '@/pure/timeline-geometry'
-
-export interface LaneSpan extends Stretch {
-  stamped: boolean
-}
-
-export interface LaneGap extends Stretch {
-  group: CauseGroup
-  cause: string
-  detail: string
-}
-
-export interface Lane {
-  key: string
-  label: string
-  spans: LaneSpan[]
-  gaps: LaneGap[]
-}
 
 export const AXIS_PX = 28
 export const LANE_PX = 40
@@ -28,6 +12,10 @@ const BAR_PX = 24
 const TICK_SPACING_PX = 88
 
 const RECORDED = '#2f9160'
+/** Came back from the backup copy; also carries a line along its foot. */
+export const RESTORED = '#6b4fa0'
+/** Removed because its time was over: an empty frame, struck through. */
+export const REMOVED = '#8894a2'
 const LANE = '#e9edf1'
 const FUTURE = '#f7f9fb'
 const TEXT = '#4d5967'
@@ -80,11 +68,23 @@ function paintLane(g: CanvasRenderingContext2D, width: number, top: number, lane
   g.fillRect(0, top, present, BAR_PX)
   g.fillStyle = FUTURE
   g.fillRect(present, top, width - present, BAR_PX)
+  for (const gone of lane.removed) {
+    const b = boundsOf(view, width, gone, 1)
+    if (!b) continue
+    g.fillStyle = FUTURE
+    g.fillRect(b.x, top, b.w, BAR_PX)
+    g.fillStyle = REMOVED
+    for (const y of [0, BAR_PX / 2 - 0.5, BAR_PX - 1]) g.fillRect(b.x, top + y, b.w, 1)
+  }
   for (const span of lane.spans) {
     const b = boundsOf(view, width, span, 1)
     if (!b) continue
-    g.fillStyle = RECORDED
+    g.fillStyle = span.restored ? RESTORED : RECORDED
     g.fillRect(b.x, top, b.w, BAR_PX)
+    if (span.restored) {
+      g.fillStyle = '#fff'
+      g.fillRect(b.x, top + BAR_PX - 6, b.w, 2)
+    }
     if (!span.stamped) hatch(g, b.x, top, b.w)
   }
   for (const gap of lane.gaps) {

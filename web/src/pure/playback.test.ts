@@ -88,10 +88,11 @@ describe('the calendar', () => {
   it('shows what each Beijing day holds', () => {
     const day = startOfDay('2026-11-22')!
     const next = startOfDay('2026-11-23')!
-    const held = holdings([day, next], [{ fromMs: day + 43_200_000, toMs: next + 21_600_000 }], [{ fromMs: day, toMs: day + 1000 }])
-    expect(held.get(day)).toEqual({ share: 0.5, gaps: 1 })
-    expect(held.get(next)).toEqual({ share: 0.25, gaps: 0 })
-    expect(holdings([day], [], []).size).toBe(0)
+    const held = holdings([day, next], [{ fromMs: day + 43_200_000, toMs: next + 21_600_000 }], [{ fromMs: day, toMs: day + 1000 }], [])
+    expect(held.get(day)).toEqual({ share: 0.5, gaps: 1, removed: false })
+    expect(held.get(next)).toEqual({ share: 0.25, gaps: 0, removed: false })
+    expect(holdings([day], [], [], []).size).toBe(0)
+    expect(holdings([day, next], [], [], [{ fromMs: day, toMs: next }])).toEqual(new Map([[day, { share: 0, gaps: 0, removed: true }]]))
   })
 })
 

@@ -109,17 +109,21 @@ export interface DayHolding {
   /** Share of the day recorded, 0 to 1. */
   share: number
   gaps: number
+  /** Some of it was recorded and removed because its time was over. */
+  removed: boolean
 }
 
 /** What each day holds, for the calendar. Keys are Beijing midnights. */
-export function holdings(days: number[], spans: Stretch[], gaps: Stretch[]): Map<number, DayHolding> {
+export function holdings(days: number[], spans: Stretch[], gaps: Stretch[], removed: Stretch[]): Map<number, DayHolding> {
   const held = new Map<number, DayHolding>()
   for (const day of days) {
     const end = day + DAY_MS
     let recorded = 0
     for (const s of spans) recorded += Math.max(0, Math.min(end, s.toMs) - Math.max(day, s.fromMs))
-    const missing = gaps.filter((g) => g.fromMs < end && g.toMs > day).length
-    if (recorded > 0 || missing > 0) held.set(day, { share: Math.min(1, recorded / DAY_MS), gaps: missing })
+    const inDay = (s: Stretch) => s.fromMs < end && s.toMs > day
+    const missing = gaps.filter(inDay).length
+    const gone = removed.some(inDay)
+    if (recorded > 0 || missing > 0 || gone) held.set(day, { share: Math.min(1, recorded / DAY_MS), gaps: missing, removed: gone })
   }
   return held
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { CameraState, HallState } from '@/api/types'
+import type { Alarm, CameraState, HallState, StorageState } from '@/api/types'
 import { GAP_CAUSES } from '@/api/types'
-import { CAUSE_GROUP, GROUP_COLOUR, cameraMark, causeGroup, truthLine, worstTone } from './state-words'
+import { CAUSE_GROUP, GROUP_COLOUR, alarmTone, cameraMark, causeGroup, truthLine, worstTone } from './state-words'
 
 function camera(id: string, change: Partial<CameraState> = {}): CameraState {
   return {
@@ -14,13 +14,23 @@ function camera(id: string, change: Partial<CameraState> = {}): CameraState {
   }
 }
 
+const DISK: StorageState = {
+  path: '/srv/a', free_bytes: 1, total_bytes: 2, writable: true, fault: null, detail: null, reserve_bytes: 1, cameras: ['C1'],
+  bytes_per_second: 375_000, syncs: 9, full_on: null,
+}
+
+function alarm(severity: Alarm['severity'], subject = ''): Alarm {
+  const words = { zh: '存储目录已满', en: 'The storage root is full' }
+  return { code: 'storage-full', subject, severity, since: '2026-11-22T14:00:00.000+08:00', text: words, action: words }
+}
+
 function hall(cameras: CameraState[], change: Partial<HallState> = {}): HallState {
   const wanted = cameras.filter((c) => c.desired)
   return {
     at: '2026-11-22T14:50:03.000+08:00', started: '2026-11-22T08:00:00.000+08:00',
     should_record: wanted.length, recording: wanted.filter((c) => c.state === 'recording' || c.state === 'degraded').length,
-    oldest_footage: null, cameras, storage: [{ path: '/srv/a', free_bytes: 1, total_bytes: 2, writable: true, detail: null }],
-    clock: { synchronised: true, max_error_ms: 12 }, ...change,
+    oldest_footage: null, cameras, storage: [DISK],
+    clock: { synchronised: true, max_error_ms: 12 }, alarms: [], ...change,
   }
 }
 
@@ -75,8 +85,26 @@ describe('the line of truth', () => {
     expect(truthLine(hall([camera('C1', { state: 'degraded', stamped: false })]), true)).toMatchObject({ tone: 'degraded', camera: 'C1' })
   })
   it('is red when a disk refuses', () => {
-    const disk = { path: '/srv/a', free_bytes: 1, total_bytes: 2, writable: false, detail: 'read-only' }
-    expect(truthLine(hall([camera('C1')], { storage: [disk] }), true).tone).toBe('bad')
+    const disk: StorageState = { ...DISK, writable: false, fault: 'read-only', detail: 'read-only' }
+    expect(truthLine(hall([camera('C1')], { storage: [disk] }), true)).toMatchObject({ tone: 'bad', alarms: null })
+    const alarmed = truthLine(hall([camera('C1')], { storage: [disk], alarms: [alarm('critical', '/srv/a')] }), true)
+    expect(alarmed).toMatchObject({ tone: 'bad', alarms: { count: 1, tone: 'bad' } })
+    expect(alarmed.parts.map((p) => p.key)).toEqual(['truth.wanted', 'truth.recording'])
+  })
+  it('counts the alarms; a warning leaves it calm, a critical one does not', () => {
+    expect(truthLine(hall([camera('C1')]), true).alarms).toBeNull()
+    expect(truthLine(hall([camera('C1')], { alarms: [alarm('warning')] }), true)).toMatchObject({ tone: 'good', alarms: { count: 1, tone: 'degraded' } })
+    const both = truthLine(hall([camera('C1')], { alarms: [alarm('critical'), alarm('warning')] }), true)
+    expect(both).toMatchObject({ tone: 'bad', alarms: { count: 2, tone: 'bad' } })
+  })
+  it('claims no alarm while the server is not heard', () => {
+    expect(truthLine(hall([camera('C1')], { alarms: [alarm('critical')] }), false)).toMatchObject({ tone: 'unknown', alarms: null })
+  })
+})
+
+describe('an alarm', () => {
+  it('of a kind this page does not know is taken for the gravest', () => {
+    expect(['warning', 'critical', 'disaster'].map((s) => alarmTone(alarm(s as Alarm['severity'])))).toEqual(['degraded', 'bad', 'bad'])
   })
 })
 

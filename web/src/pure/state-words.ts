@@ -3,7 +3,7 @@
  * Words are keys of the message catalogues, with their parameters.
  */
 
-import type { CameraState, GapCause, HallState } from '@/api/types'
+import type { Alarm, CameraState, GapCause, HallState } from '@/api/types'
 import { instant } from './beijing-time'
 
 /** Disc: recording. Half disc: degraded. Ring: lost. Dash: unknown, or nothing wanted. */
@@ -60,11 +60,18 @@ export interface TruthLine {
   parts: (Words & { tone: Tone })[]
   /** The camera to look at first, if one is to blame. */
   camera: string | null
+  /** Standing alarms, and their tone; `null` when there are none, or nothing is known. */
+  alarms: { count: number; tone: Tone } | null
+}
+
+/** The tone of an alarm: something is at stake now, or will be unless somebody acts. */
+export function alarmTone(alarm: Alarm): Tone {
+  return alarm.severity === 'warning' ? 'degraded' : 'bad'
 }
 
 /** The header's line of truth. */
 export function truthLine(state: HallState | null, known: boolean): TruthLine {
-  if (!state || !known) return { tone: 'unknown', parts: [{ key: 'truth.unknown', tone: 'unknown' }], camera: null }
+  if (!state || !known) return { tone: 'unknown', parts: [{ key: 'truth.unknown', tone: 'unknown' }], camera: null, alarms: null }
   const wanted = state.cameras.filter((c) => c.desired)
   const lost = wanted.filter((c) => c.state === 'not-recording')
   const starting = wanted.filter((c) => c.state === 'starting')
@@ -77,10 +84,15 @@ export function truthLine(state: HallState | null, known: boolean): TruthLine {
     { key: 'truth.recording', params: { n: state.recording }, tone: recordingTone },
   ]
   if (degraded.length > 0) parts.push({ key: 'truth.degraded', params: { n: degraded.length }, tone: 'degraded' })
-  if (state.storage.some((s) => !s.writable)) parts.push({ key: 'truth.diskFails', tone: 'bad' })
-  const tone = parts.reduce<Tone>((worst, p) => (WEIGHT[p.tone] > WEIGHT[worst] ? p.tone : worst), 'good')
+  // A disk that refuses raises an alarm; until that stands, the line says it itself.
+  const alarmed = new Set(state.alarms.map((a) => a.subject))
+  if (state.storage.some((s) => !s.writable && !alarmed.has(s.path))) parts.push({ key: 'truth.diskFails', tone: 'bad' })
+  const worst = (tones: Tone[]) => tones.reduce<Tone>((w, t) => (WEIGHT[t] > WEIGHT[w] ? t : w), 'good')
+  const alarms = state.alarms.length > 0 ? { count: state.alarms.length, tone: worst(state.alarms.map(alarmTone)) } : null
+  // A warning is shown beside the line; what is at stake now colours it.
+  const tone = alarms?.tone === 'bad' ? 'bad' : worst(parts.map((p) => p.tone))
   const camera = (lost[0] ?? starting[0] ?? degraded[0])?.id ?? null
-  return { tone, parts, camera }
+  return { tone, parts, camera, alarms }
 }
 
 /** Kinds of cause that share a colour and a letter on the timeline. */
