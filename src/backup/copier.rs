@@ -189,7 +189,9 @@ impl Copier {
     ///
     /// # Errors
     /// The system's error when no thread can be made.
-    pub fn spawn(self) -> std::io::Result<Running> {
+    pub fn spawn(mut self) -> std::io::Result<Running> {
+        // Whoever asks from now on learns that a copier is there.
+        self.tell_now();
         let (stop, state) = (self.stop.clone(), self.shared());
         let thread = std::thread::Builder::new().name("backup".into()).spawn(move || self.run())?;
         Ok(Running { stop, state, thread: Some(thread) })
