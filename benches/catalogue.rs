@@ -10,7 +10,7 @@
     reason = "figures for people; a panic ends the bench"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -81,7 +81,7 @@ fn open(folder: &Path) -> Catalogue {
     Catalogue::open(Arc::new(Store::open(folder).unwrap())).unwrap()
 }
 
-fn fill(folder: &PathBuf, days: i64) {
+fn fill(folder: &Path, days: i64) {
     let began = Instant::now();
     let catalogue = open(folder);
     for n in 0..CAMERAS {
