@@ -106,7 +106,7 @@ struct Rebuild<'a> {
     catalogue: Option<&'a Catalogue>,
     how: How,
     told: Rebuilt,
-    /// Camera and start, in microseconds, of the rows that stand for a file: three million take some 60 MB.
+    /// Camera and start, in microseconds, of the rows that stand for a file: three million take some 40 MB.
     seen: HashMap<CameraId, HashSet<i64>>,
     /// Roots under which a segment was found.
     full_roots: HashSet<String>,
