@@ -1,6 +1,9 @@
 //! Named tables of bytes in one folder: the only module that knows sled.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,6 +45,12 @@ pub enum StoreError {
     },
 }
 
+/// sled's threads hold the folder for a moment after the last handle was dropped: so long is waited for one this process has closed.
+const LONGEST_CLOSING: Duration = Duration::from_secs(2);
+
+/// The folders this process has opened so far.
+static OPENED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 /// A folder of named tables.
 pub struct Store {
     db: sled::Db,
@@ -54,6 +63,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`] when another process holds it, [`StoreError::Open`] otherwise.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let again = !OPENED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+        let until = Instant::now() + LONGEST_CLOSING;
+        loop {
+            match Self::open_once(path) {
+                Err(StoreError::InUse { .. }) if again && Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+                opened => return opened,
+            }
+        }
+    }
+
+    fn open_once(path: &Path) -> Result<Self, StoreError> {
         let db =
             sled::Config::new().path(path).cache_capacity(16 * 1024 * 1024).flush_every_ms(Some(1000)).open().map_err(|e| {
                 match &e {
