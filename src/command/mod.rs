@@ -30,6 +30,8 @@ pub mod replay;
 pub mod retention;
 pub mod run;
 pub mod simulate;
+pub mod still;
+mod still_preview;
 pub mod storage;
 pub mod timeline;
 pub mod user;
@@ -77,6 +79,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Check an evidence package offline, with the recorder's public key alone.
     VerifyExport(verify_export::VerifyExportArgs),
+    /// A picture: how the stamp (叠加) will look, on a grey or given picture, without a camera.
+    Still(still::StillArgs),
     /// Make the catalogue of segments again from the files alone.
     Rebuild(rebuild::RebuildArgs),
     /// Run the recorder against media files with a stepped clock: faster than real time, deterministic, for CI.
@@ -128,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args).into(),
         Command::Export(args) => export::run(&args).into(),
         Command::VerifyExport(args) => verify_export::run(&args).into(),
+        Command::Still(args) => still::run(&args).into(),
         Command::Rebuild(args) => rebuild::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),

@@ -17,6 +17,7 @@ use crate::observe::state::{ClockState, HallState, RecordingState, StorageState}
 use crate::observe::words;
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
+use crate::stamp::placement::Fit;
 use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock, WallTime};
 
 /// Everything the reconciler looks at.
@@ -87,6 +88,12 @@ impl Watch {
         }
         if !clock.synchronised {
             board.raise("clock", "", Severity::Warning, now, words::clock_not_disciplined(clock.max_error_ms));
+        }
+        for id in self.hall.cameras.iter().map(|camera| camera.id.as_str()) {
+            let fit = self.meters.get(&CameraId::new(id)).and_then(|m| m.facts().stamp_fit);
+            if let Some(fit) = fit.filter(|fit| *fit != Fit::Whole) {
+                board.raise("stamp-small", id, Severity::Warning, now, words::stamp_small(id, fit));
+            }
         }
         self.keeper.alarms(&mut board, now);
         board

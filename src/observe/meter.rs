@@ -8,6 +8,7 @@ use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::{Measured, SessionEnd};
+use crate::stamp::placement::Fit;
 use crate::time::WallTime;
 
 /// Rates are taken over this many whole seconds.
@@ -42,6 +43,8 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// How much of the recorder's stamp has room in the picture.
+    pub stamp_fit: Option<Fit>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -154,6 +157,7 @@ impl Meter {
         facts.last_end = Some(end);
         facts.audio_level_dbfs = None;
         facts.unrecorded = None;
+        facts.stamp_fit = None;
         facts.rates = Rates::default();
     }
 
@@ -162,6 +166,11 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// How much of the recorder's stamp has room in the pictures being recorded.
+    pub fn stamp_fits(&self, fit: Option<Fit>) {
+        self.lock().stamp_fit = fit;
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.
