@@ -85,7 +85,7 @@ fn fits(hall: &Hall, camera: &Camera, drawer: &StampDrawer, folder: &Path) -> Op
     let text = find(&own).or_else(|| place.iter().find_map(|key| find(key)));
     let (line, key) = text.map_or((0, own.clone()), |t| (t.line, t.key.clone()));
     let (width, height) = MUST_FIT;
-    let lines = hall.label_lines(camera).join(" / ");
+    let lines = shown(&hall.label_lines(camera).join(" / "));
     if let Err(e) = drawer.layout(width, height) {
         let StampError::LabelTooLong { floor_px, line_px, limit_percent, .. } = e else { return None };
         let picture = limit::draw(drawer, width, height, WallTime::from_micros(0));
@@ -140,6 +140,13 @@ fn fits(hall: &Hall, camera: &Camera, drawer: &StampDrawer, folder: &Path) -> Op
             ),
         ),
     })
+}
+
+/// A label at a length people still read.
+fn shown(label: &str) -> String {
+    const LONGEST: usize = 40;
+    let short: String = label.chars().take(LONGEST).collect();
+    if label.chars().nth(LONGEST).is_some() { format!("{short}…") } else { short }
 }
 
 fn preview(camera: &Camera, (width, height): (u32, u32)) -> String {
