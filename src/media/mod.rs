@@ -5,6 +5,7 @@
 //! 4-byte lengths), never Annex B.
 
 pub mod boxes;
+pub mod flac;
 pub mod g711;
 pub mod libav;
 pub mod nal;
