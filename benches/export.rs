@@ -144,6 +144,7 @@ fn record(dir: &Path) -> Vec<SegmentRow> {
             pts_90k: n * 3600,
             capture,
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: n % 50 == 0,
             data: pictures[usize::from(n % 50 != 0)].clone(),
         };

@@ -56,6 +56,7 @@ fn video(sizes: &[usize], order: &[usize], start: i64, picture: i64) -> Vec<Vide
         pts_90k: start + i64::try_from(*shown).unwrap() * picture,
         capture: WallTime::from_micros(MINUTE + i64::try_from(*shown).unwrap() * picture * 100 / 9),
         time_source: TimeSource::SenderReport,
+        other_capture: None,
         random_access: n == 0,
         data: vec![u8::try_from(n).unwrap(); *size].into(),
     });

@@ -51,6 +51,7 @@ fn picture(n: i64, gop: i64, start: i64) -> AccessUnit {
         pts_90k: n * 3600,
         capture: WallTime::from_micros(start + n * 40_000),
         time_source: TimeSource::SenderReport,
+        other_capture: None,
         random_access: n % gop == 0,
         data: vec![n.to_le_bytes()[0]; usize::try_from(len).unwrap()].into(),
     })

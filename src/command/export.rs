@@ -21,7 +21,7 @@ use crate::export::mp4::Label;
 use crate::export::package::{self, ClockNote, Evidence, Film, Subject};
 use crate::export::{Announcement, Prepared, Purpose, copy, prepare};
 use crate::hall::{Camera, CameraId, Hall, WindowId};
-use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock as _, Span, SystemClock, WallTime, kernel_clock};
+use crate::time::{Clock as _, Span, SystemClock, WallTime, kernel_clock};
 
 /// Longest reason, in letters: it is kept in the audit log for ever.
 const LONGEST_REASON: usize = 1000;
@@ -385,7 +385,7 @@ impl<'a> Export<'a> {
             division: self.hall.division.clone(),
             purpose: self.purpose.clone(),
             exported: SystemClock::new().wall(),
-            clock: ClockNote::of(kernel_clock(), CLOCK_ERROR_LIMIT_MS),
+            clock: ClockNote::of(kernel_clock(), self.hall.time.server_error_ms()),
             key: signer.public().id().to_owned(),
             asked: self.asked,
             subjects,

@@ -9,7 +9,7 @@ use crate::live::LiveChannel;
 use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat, VideoUnit};
 use crate::observe::meter::Meter;
 use crate::segment::roots::Roots;
-use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
+use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
 use crate::stamp::reencode::Reencoder;
@@ -44,6 +44,8 @@ pub struct RunSettings {
     pub live: Arc<LiveChannel>,
     /// Where measurements go.
     pub meter: Arc<Meter>,
+    /// Tells how the server's clock is kept; `None` for a replay.
+    pub clock: Option<ClockReader>,
 }
 
 /// A run that takes units.
@@ -215,7 +217,8 @@ impl Tail {
         if inner.live {
             settings.live.publish_format(&format);
         }
-        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
+        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
+            .with_clock(settings.clock.clone());
         let mut commands = std::mem::take(&mut inner.commands);
         for unit in std::mem::take(&mut inner.early_sound) {
             writer.push(AccessUnit::Audio(unit), &mut commands);

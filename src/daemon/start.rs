@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::camera::{CameraTask, ClockSteps};
+use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
 use super::storage::StorageDesk;
@@ -137,7 +138,9 @@ impl Recorder {
             clock: clock.clone(),
         })
         .map(Arc::new)?;
+        let discipline = Discipline::start(hall.time, clock.clone(), stopping.clone());
         let watcher = Watch {
+            discipline: discipline.clone(),
             hall: hall.clone(),
             keeper: keeper.clone(),
             meters: meters.clone(),
@@ -164,9 +167,13 @@ impl Recorder {
         for camera in &hall.cameras {
             let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
             let task = CameraTask {
-                settings: run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone()),
+                settings: RunSettings {
+                    clock: Some(discipline.reader()),
+                    ..run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone())
+                },
                 session: SessionSettings {
                     silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
+                    clocks: hall.time,
                     group: group.clone(),
                 },
                 encoder: encoder.clone(),
@@ -338,5 +345,6 @@ pub fn run_settings(
         roots,
         live,
         meter,
+        clock: None,
     }
 }

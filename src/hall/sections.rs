@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 14] = [
+pub(super) const SECTIONS: [(&str, bool); 15] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -27,6 +27,7 @@ pub(super) const SECTIONS: [(&str, bool); 14] = [
     ("retention", false),
     ("backup", false),
     ("evidence", false),
+    ("time", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.

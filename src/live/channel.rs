@@ -156,6 +156,7 @@ mod tests {
             pts_90k: n * 3600,
             capture: WallTime::from_micros(n * 40_000),
             time_source: TimeSource::Arrival,
+            other_capture: None,
             random_access,
             data: vec![0; 5].into(),
         })

@@ -136,6 +136,7 @@ impl FileCamera {
                 pts_90k: (at * 9 + 50) / 100,
                 capture: start.plus_micros(at),
                 time_source: TimeSource::Replay,
+                other_capture: None,
                 random_access: picture.random_access,
                 data: picture.data.clone(),
             }))
