@@ -17,7 +17,8 @@ use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
 use super::storage::StorageDesk;
 use super::watch::Watch;
-use super::{control, resume, storage};
+use super::wall::{SecondStream, WallMaker};
+use super::{control, resume, storage, wall};
 use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
 use crate::hall::{Camera, CameraId, Hall, StampMode};
@@ -117,7 +118,8 @@ impl Recorder {
         resume::note_break(&hall, &catalogue, clock.wall())?;
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
-        let live = LiveHub::new(hall.cameras.iter().map(|c| c.id.clone()));
+        let live = wall::with_channels(LiveHub::new(hall.cameras.iter().map(|c| c.id.clone())), &hall);
+        let mut wall_makers = WallMaker::all(&hall, &live, &meters);
         let others_record = Arc::new(AtomicBool::new(true));
         let desk = StorageDesk {
             hall: hall.clone(),
@@ -164,18 +166,24 @@ impl Recorder {
 
         let group = Arc::new(SessionGroup::default());
         let mut cameras = Vec::new();
+        let mut others = Vec::new();
         for camera in &hall.cameras {
-            let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let (Some(channel), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let session = || SessionSettings {
+                silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
+                clocks: hall.time,
+                group: group.clone(),
+            };
+            if let Some(second) = SecondStream::new(camera, session(), &live, meter, &clock) {
+                others.push(tokio::spawn(second.serve(stopping.clone())));
+            }
             let task = CameraTask {
                 settings: RunSettings {
                     clock: Some(discipline.reader()),
-                    ..run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone())
+                    wall: wall_makers.remove(&camera.id),
+                    ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
-                session: SessionSettings {
-                    silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
-                    clocks: hall.time,
-                    group: group.clone(),
-                },
+                session: session(),
                 encoder: encoder.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
@@ -185,7 +193,7 @@ impl Recorder {
             cameras.push(tokio::spawn(task.record(stopping.clone())));
         }
         watch_clock(clock.clone(), step_sender, stopping.clone());
-        let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
+        others.push(tokio::spawn(watcher.run(states, stopping.clone())));
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
                 let desk = control::Desk {
@@ -346,5 +354,6 @@ pub fn run_settings(
         live,
         meter,
         clock: None,
+        wall: None,
     }
 }

@@ -202,8 +202,10 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let retention = optional("retention");
     let evidence = optional("evidence");
     let time = optional("time");
+    let wall = optional("wall");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
+    let wall = super::wall::wall(reader, &wall);
     let listen = sections::viewer(reader, &viewer);
     let calendar = super::calendar::read(reader, &calendar, place);
     let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
@@ -218,7 +220,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { calendar, hours, retention, backup, evidence, time, ..built })
+    Some(Hall { wall, calendar, hours, retention, backup, evidence, time, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -259,6 +261,7 @@ fn build(
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
         },
+        wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },
         calendar: super::CalendarSettings { overrides: base_dir.join("calendar"), named: false },
         hours: None,
@@ -289,6 +292,7 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         kind: draft.kind?,
         zone: ZoneId::new(draft.zone?),
         url: draft.url?,
+        wall_url: draft.wall_url,
         credentials: draft.credentials,
         stamp: draft.stamp?,
         transport: draft.transport?,

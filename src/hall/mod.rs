@@ -16,6 +16,7 @@ mod retention;
 mod secret;
 mod sections;
 mod suggest;
+mod wall;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
+pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {
@@ -105,6 +107,8 @@ pub struct Hall {
     pub recording: RecordingSettings,
     /// How the stamp is made.
     pub stamp: StampSettings,
+    /// Small pictures for the wall.
+    pub wall: WallSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
     /// Where the site's own calendar files lie.
@@ -208,6 +212,8 @@ pub struct Camera {
     pub zone: ZoneId,
     /// RTSP address without credentials.
     pub url: url::Url,
+    /// RTSP address of its own small picture for the wall (第二码流), with the same credentials; used where it passes through.
+    pub wall_url: Option<url::Url>,
     /// What to answer when the camera asks who we are.
     pub credentials: Option<Credentials>,
     /// How the stamp gets into the picture.

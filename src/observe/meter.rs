@@ -43,6 +43,8 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// True while a small picture is made or fetched for the wall.
+    pub wall_picture: bool,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -163,6 +165,11 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Whether a small picture is being made or fetched for the wall.
+    pub fn wall_picture(&self, runs: bool) {
+        self.lock().wall_picture = runs;
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -199,6 +199,8 @@ pub(super) struct CameraStateForm {
     #[schema(inline)]
     stamp_mode: StampModeForm,
     stamped: bool,
+    /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
+    wall_picture: bool,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -378,6 +380,7 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            wall_picture: false,
             video: None,
             audio: None,
             time_source: None,
