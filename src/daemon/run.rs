@@ -213,7 +213,7 @@ impl Tail {
         let settings = &self.settings;
         let mut inner = self.lock();
         if inner.live {
-            settings.live.publish_format(&format);
+            settings.live.publish_format(&format, stamped);
         }
         let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
         let mut commands = std::mem::take(&mut inner.commands);

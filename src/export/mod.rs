@@ -2,16 +2,20 @@
 //!
 //! [`samples`] reads the tables of the segment files, [`plan`] chooses what is needed and puts it on one time axis, [`mp4`] makes the
 //! front of the new file, [`copy`] moves the bytes; plan and front are pure. [`gaps`] tells what is missing and why, [`package`] makes an
-//! evidence package, [`check`] doubts one, offline and with the public key alone.
+//! evidence package, [`check`] doubts one, offline and with the public key alone. [`burn`] draws the stamp on a copy of footage that carries
+//! none, and [`still`] gives a single picture, with the stamp.
 
+pub mod burn;
 pub mod check;
 pub mod copy;
+pub mod footage;
 pub mod gaps;
 pub mod mp4;
 pub mod package;
 mod page;
 pub mod plan;
 pub mod samples;
+pub mod still;
 
 use std::path::Path;
 

@@ -8,6 +8,7 @@ pub mod boxes;
 pub mod g711;
 pub mod libav;
 pub mod nal;
+pub mod picture;
 
 use std::fmt;
 

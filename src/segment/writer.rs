@@ -42,6 +42,8 @@ pub struct Subject {
     pub hall: String,
     /// Administrative division.
     pub division: String,
+    /// The two lines of the label, as the stamp shows them.
+    pub label: Option<[String; 2]>,
 }
 
 /// What is to be done on disk, in order.
@@ -184,6 +186,7 @@ impl SegmentWriter {
             zone: self.subject.zone.clone(),
             hall: self.subject.hall.clone(),
             division: self.subject.division.clone(),
+            label: self.subject.label.clone(),
             run: self.run.clone(),
             number: self.number,
             from: first.capture,

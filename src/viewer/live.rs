@@ -39,7 +39,14 @@ enum Said<'a> {
     /// A new format; its initialisation segment follows.
     Format { mime: &'a str, generation: u64 },
     /// A fragment; its bytes follow.
-    Fragment { capture: WallTime, media_seconds: f64, random_access: bool },
+    Fragment {
+        capture: WallTime,
+        media_seconds: f64,
+        random_access: bool,
+        /// Only for pictures.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stamped: Option<bool>,
+    },
     /// The camera has sent nothing yet.
     Waiting { zh: &'a str, en: &'a str },
     /// The viewer lagged and was moved to the newest random access point.
@@ -56,7 +63,8 @@ impl Said<'_> {
 /// Opens a live view (实时画面).
 ///
 /// A WebSocket. Text `{"type":"format","mime","generation"}`, then the initialisation segment as a binary message; for each fragment text
-/// `{"type":"fragment","capture","media_seconds","random_access"}` and its bytes. `{"type":"waiting","zh","en"}` before the camera's first picture,
+/// `{"type":"fragment","capture","media_seconds","random_access","stamped"}` and its bytes; `stamped` is there for pictures only, and where it is
+/// false, whoever shows the picture draws the time of `capture` and the camera's label on it. `{"type":"waiting","zh","en"}` before the camera's first picture,
 /// `{"type":"skipped","count"}` after lagging. Needs a session and the header `Origin` of this host; ends with the session.
 #[utoipa::path(
     get, path = "/api/v1/live/{camera}", tag = "live",
@@ -203,6 +211,7 @@ impl Viewer {
             capture: fragment.capture,
             media_seconds: fragment.media_seconds,
             random_access: fragment.random_access,
+            stamped: fragment.stamped,
         };
         self.pair(&said, fragment.bytes.clone()).await
     }
@@ -255,8 +264,12 @@ mod tests {
         );
         let capture = WallTime::from_micros(1_795_330_200_040_000);
         assert_eq!(
-            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: true }),
-            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":true}"#
+            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: true, stamped: Some(false) }),
+            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":true,"stamped":false}"#
+        );
+        assert_eq!(
+            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: false, stamped: None }),
+            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":false}"#
         );
         assert_eq!(text(&Said::Skipped { count: 9 }), r#"{"type":"skipped","count":9}"#);
     }
