@@ -38,6 +38,32 @@ pub struct Purpose {
     pub approval: Option<String>,
 }
 
+/// What leaves the recorder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Films for people to look at: every picture carries the stamp.
+    Film,
+    /// Films as recorded, with or without the stamp (原样).
+    Untouched,
+    /// An evidence package (证据包).
+    Evidence,
+    /// A still picture (抓图).
+    Still,
+}
+
+impl Kind {
+    /// The word in the audit log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Film => "mp4",
+            Self::Untouched => "mp4 as recorded",
+            Self::Evidence => "evidence package",
+            Self::Still => "still picture",
+        }
+    }
+}
+
 /// An export that is about to happen, as the audit log is told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
@@ -49,8 +75,8 @@ pub struct Announcement {
     pub window: Option<String>,
     /// Which span.
     pub span: Span,
-    /// True for an evidence package.
-    pub evidence: bool,
+    /// What it is.
+    pub kind: Kind,
     /// Where it goes.
     pub to: String,
 }

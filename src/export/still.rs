@@ -185,13 +185,13 @@ pub struct Nothing {
 }
 
 impl Nothing {
-    /// What lies around `at`, from the segments and gaps around it.
-    pub fn around(at: WallTime, rows: &[SegmentRow], gaps: &[Gap]) -> Self {
+    /// What lies around `at`, from what is recorded and what is missing around it.
+    pub fn around(at: WallTime, recorded: &[Span], gaps: &[Gap]) -> Self {
         Self {
             gap: gaps.iter().find(|g| g.from <= at && at < g.to).cloned(),
-            // A segment's end is where its last picture ends.
-            before: rows.iter().filter(|r| r.to <= at).map(|r| r.to.plus_micros(-1000).max(r.from)).max(),
-            after: rows.iter().filter(|r| r.from > at).map(|r| r.from).min(),
+            // A span's end is where its last picture ends.
+            before: recorded.iter().filter(|s| s.to <= at).map(|s| s.to.plus_micros(-1000).max(s.from)).max(),
+            after: recorded.iter().filter(|s| s.from > at).map(|s| s.from).min(),
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn in_a_gap_the_cause_and_the_nearest_pictures_are_told() {
-        let rows = [row(0, 60, false), row(100, 160, false)];
+        let recorded = [Span::new(at(0.0), at(60.0)), Span::new(at(100.0), at(160.0))];
         let gap = Gap {
             camera: CameraId::new("C1"),
             from: at(60.0),
@@ -251,7 +251,7 @@ mod tests {
             cause: GapCause::CameraUnreachable,
             detail: String::new(),
         };
-        let nothing = Nothing::around(at(90.0), &rows, std::slice::from_ref(&gap));
+        let nothing = Nothing::around(at(90.0), &recorded, std::slice::from_ref(&gap));
         assert_eq!(nothing, Nothing { gap: Some(gap), before: Some(at(59.999)), after: Some(at(100.0)) });
         assert_eq!(nothing.nearest(at(90.0)), Some(at(100.0)));
         assert_eq!(nothing.nearest(at(61.0)), Some(at(59.999)));

@@ -80,6 +80,16 @@ impl Scratch {
         std::fs::create_dir(&path).map_err(|source| BurnError::Write { path: path.clone(), source })?;
         Ok(Self(path))
     }
+
+    /// A folder inside, for one camera.
+    ///
+    /// # Errors
+    /// [`BurnError::Write`].
+    pub fn folder(&self, n: usize) -> Result<PathBuf, BurnError> {
+        let path = self.0.join(n.to_string());
+        std::fs::create_dir(&path).map_err(|source| BurnError::Write { path: path.clone(), source })?;
+        Ok(path)
+    }
 }
 
 impl Drop for Scratch {
@@ -155,7 +165,7 @@ fn groups(prepared: &Prepared) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Burns the stamp into a copy of everything that [`Prepared`] needs and that carries none; the copy lies in `scratch`, which must
+/// Burns the stamp into a copy of everything that [`Prepared`] needs and that carries none; the copy lies in `folder`, which must
 /// outlive the writing of the movies. `None` when every picture carries it. `on_bytes` is told of picture bytes as they are decoded.
 ///
 /// # Errors
@@ -163,7 +173,7 @@ fn groups(prepared: &Prepared) -> Vec<Vec<usize>> {
 pub fn burn(
     prepared: &Prepared,
     means: &Means,
-    scratch: &Scratch,
+    folder: &Path,
     on_bytes: &mut dyn FnMut(u64),
 ) -> Result<Option<Burnt>, BurnError> {
     let groups = groups(prepared);
@@ -177,7 +187,7 @@ pub fn burn(
         burnt.sources.extend(prepared.sources[next..*first].iter().cloned());
         next = last + 1;
         let sources = &prepared.sources[*first..=*last];
-        let path = scratch.0.join(format!("{}.media", burnt.sources.len()));
+        let path = folder.join(format!("{}.media", burnt.sources.len()));
         let (copy, lost) = copy_of(sources, prepared.asked, means, path, on_bytes)?;
         if let (Some(from), Some(to)) = (copy.parts.first().map(|p| p.from), prepared.rows.get(*last).map(|row| row.to)) {
             burnt.spans.push(Span::new(from, to.max(from)));
