@@ -343,6 +343,7 @@ pub fn run_settings(
             zone: hall.zone(&camera.zone).map(|z| z.zone_type.clone()).unwrap_or_default(),
             hall: hall.name.clone(),
             division: hall.division.clone(),
+            label: Some(hall.label_lines(camera)),
         },
         cut: CutSettings {
             segment_seconds: hall.recording.segment_seconds,

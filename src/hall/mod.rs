@@ -186,6 +186,9 @@ pub enum StampMode {
     Reencode,
     /// The camera draws it; video passes through untouched.
     Camera,
+    /// Nobody draws it into the recording (不叠加): video passes through untouched, and the stamp is drawn wherever the picture is
+    /// seen: live, playback, still, export.
+    None,
 }
 
 /// Which transport carries a camera's media.

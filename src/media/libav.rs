@@ -1,5 +1,7 @@
 //! The one module that touches libavcodec and libavformat (crate `ffmpeg-next`): reading of media files.
 
+pub mod decode;
+
 use std::path::Path;
 use std::sync::Once;
 

@@ -9,6 +9,7 @@ pub mod flac;
 pub mod g711;
 pub mod libav;
 pub mod nal;
+pub mod picture;
 
 use std::fmt;
 
