@@ -259,7 +259,7 @@ const en: Shape<typeof zh> = {
     stamped: 'Stamped',
     notStamped: 'No stamp',
     byCamera: 'by the camera',
-    skew: '{n} ms',
+    skew: '{n} s',
     skewNone: 'not measured',
     timeSource: { 'sender-report': 'camera’s reports', arrival: 'from arrival', replay: 'replay clock' },
     cause: 'Cause',
