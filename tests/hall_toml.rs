@@ -142,6 +142,20 @@ fn the_signing_key_lies_on_the_first_storage_root_unless_said_otherwise() {
 }
 
 #[test]
+fn the_limits_of_clocks_have_defaults_and_bounds() {
+    let limits = |more: &str| read(&(with_line(34, "path = \"/srv/jiancha/a\"") + more)).map(|(hall, _)| hall.time);
+    let default = limits("").expect("a good file");
+    assert_eq!((default.server_error_ms(), default.camera_skew_micros()), (1000, 2_000_000));
+    let own = limits("[time]\nserver_error_limit_ms = 250\ncamera_skew_limit_ms = 5000\n").expect("a good file");
+    assert_eq!((own.server_error_ms(), own.camera_skew_micros()), (250, 5_000_000));
+    let refused = limits("[time]\nserver_error_limit_ms = 20\ncamera_skew_limit = 5\n").expect_err("two faults");
+    assert_eq!(
+        told(&refused.list),
+        [(39, "time.server_error_limit_ms", OutOfRange), (40, "time.camera_skew_limit", UnknownKey)]
+    );
+}
+
+#[test]
 fn a_pickup_of_its_own_and_a_list_of_inline_tables_are_read() {
     let text = with_line(23, "pickup = \"P1\"") + "[[pickup]]\nid = \"P1\"\ncamera = \"C3\"\n";
     let (hall, _) = read(&text).expect("a good file");
