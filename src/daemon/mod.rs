@@ -6,6 +6,7 @@
 
 mod camera;
 pub mod control;
+mod discipline;
 pub mod keeper;
 mod resume;
 mod run;

@@ -10,7 +10,7 @@ use crate::live::LiveChannel;
 use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat, VideoUnit};
 use crate::observe::meter::Meter;
 use crate::segment::roots::Roots;
-use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
+use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
 use crate::stamp::reencode::Reencoder;
@@ -45,6 +45,8 @@ pub struct RunSettings {
     pub live: Arc<LiveChannel>,
     /// Where measurements go.
     pub meter: Arc<Meter>,
+    /// Tells how the server's clock is kept; `None` for a replay.
+    pub clock: Option<ClockReader>,
     /// Small pictures for the wall, made from what is decoded for the stamp; `None` when the hall wants none.
     pub wall: Option<Arc<WallMaker>>,
 }
@@ -225,9 +227,10 @@ impl Tail {
         let settings = &self.settings;
         let mut inner = self.lock();
         if inner.live {
-            settings.live.publish_format(&format);
+            settings.live.publish_format(&format, stamped);
         }
-        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
+        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
+            .with_clock(settings.clock.clone());
         let mut commands = std::mem::take(&mut inner.commands);
         for unit in std::mem::take(&mut inner.early_sound) {
             writer.push(AccessUnit::Audio(unit), &mut commands);

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::camera::{CameraTask, ClockSteps};
+use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
 use super::storage::StorageDesk;
@@ -139,7 +140,9 @@ impl Recorder {
             clock: clock.clone(),
         })
         .map(Arc::new)?;
+        let discipline = Discipline::start(hall.time, clock.clone(), stopping.clone());
         let watcher = Watch {
+            discipline: discipline.clone(),
             hall: hall.clone(),
             keeper: keeper.clone(),
             meters: meters.clone(),
@@ -168,6 +171,7 @@ impl Recorder {
             let (Some(channel), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
             let session = || SessionSettings {
                 silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
+                clocks: hall.time,
                 group: group.clone(),
             };
             if let Some(second) = SecondStream::new(camera, session(), &live, meter, &clock) {
@@ -175,6 +179,7 @@ impl Recorder {
             }
             let task = CameraTask {
                 settings: RunSettings {
+                    clock: Some(discipline.reader()),
                     wall: wall_makers.remove(&camera.id),
                     ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
@@ -338,6 +343,7 @@ pub fn run_settings(
             zone: hall.zone(&camera.zone).map(|z| z.zone_type.clone()).unwrap_or_default(),
             hall: hall.name.clone(),
             division: hall.division.clone(),
+            label: Some(hall.label_lines(camera)),
         },
         cut: CutSettings {
             segment_seconds: hall.recording.segment_seconds,
@@ -348,6 +354,7 @@ pub fn run_settings(
         roots,
         live,
         meter,
+        clock: None,
         wall: None,
     }
 }

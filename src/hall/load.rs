@@ -201,6 +201,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let calendar = optional("calendar");
     let retention = optional("retention");
     let evidence = optional("evidence");
+    let time = optional("time");
     let wall = optional("wall");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
@@ -212,13 +213,14 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let section = sections::single(reader, &root, "backup");
     let secrets = place.backup_secret.then_some(place.surroundings);
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
+    let time = super::clocks::read(reader, &time);
     let key = super::evidence::read(reader, &evidence, place.base_dir);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
     let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { wall, calendar, hours, retention, backup, evidence, ..built })
+    Some(Hall { wall, calendar, hours, retention, backup, evidence, time, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -266,6 +268,7 @@ fn build(
         retention: retention::RetentionSettings::default(),
         backup: None,
         evidence,
+        time: super::ClockLimits::default(),
         base_dir: base_dir.to_path_buf(),
     })
 }

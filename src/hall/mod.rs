@@ -5,6 +5,7 @@
 mod backup;
 mod calendar;
 mod checks;
+mod clocks;
 mod complaint;
 mod evidence;
 mod hours;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
+pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
@@ -119,6 +121,8 @@ pub struct Hall {
     pub backup: Option<BackupSettings>,
     /// The signing key.
     pub evidence: EvidenceSettings,
+    /// How wrong clocks may be.
+    pub time: ClockLimits,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -182,6 +186,9 @@ pub enum StampMode {
     Reencode,
     /// The camera draws it; video passes through untouched.
     Camera,
+    /// Nobody draws it into the recording (不叠加): video passes through untouched, and the stamp is drawn wherever the picture is
+    /// seen: live, playback, still, export.
+    None,
 }
 
 /// Which transport carries a camera's media.

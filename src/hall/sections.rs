@@ -28,6 +28,7 @@ pub(super) const SECTIONS: [(&str, bool); 15] = [
     ("retention", false),
     ("backup", false),
     ("evidence", false),
+    ("time", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -214,7 +215,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
     );
     let id = id(reader, &section, "\"C3\"");
     let kinds = [("fixed", CameraKind::Fixed), ("ptz", CameraKind::Ptz)];
-    let stamps = [("reencode", StampMode::Reencode), ("camera", StampMode::Camera)];
+    let stamps = [("reencode", StampMode::Reencode), ("camera", StampMode::Camera), ("none", StampMode::None)];
     let transports = [("tcp", RtspTransport::Tcp), ("udp", RtspTransport::Udp)];
     let draft = CameraDraft {
         name: reader.text(&section, "name", Need::Optional, "\"三、四号窗口\""),

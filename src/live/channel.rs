@@ -37,6 +37,7 @@ struct Inner {
     last_pts_90k: Option<i64>,
     picture_90k: i64,
     sequence: u32,
+    stamped: bool,
 }
 
 impl Default for LiveChannel {
@@ -54,10 +55,11 @@ impl LiveChannel {
         Self { fragments, inner, joined: Notify::new(), withheld }
     }
 
-    /// A new run begins: what follows is of this format, on a new time axis.
-    pub fn publish_format(&self, format: &StreamFormat) {
+    /// A new run begins: what follows is of this format, on a new time axis. `stamped` says whether its pictures carry the stamp.
+    pub fn publish_format(&self, format: &StreamFormat, stamped: bool) {
         let mut inner = self.lock();
         inner.generation += 1;
+        inner.stamped = stamped;
         inner.init = Some(Arc::new(LiveInit {
             mime: format!("video/mp4; codecs=\"{}\"", codecs(format)),
             bytes: init_segment(format, None),
@@ -66,6 +68,11 @@ impl LiveChannel {
         inner.format = Some(format.clone());
         inner.backlog.clear();
         inner.last_pts_90k = None;
+    }
+
+    /// Whether the pictures from now on carry the stamp: for a camera that draws it, once that is proven or no longer so.
+    pub fn set_stamped(&self, stamped: bool) {
+        self.lock().stamped = stamped;
     }
 
     /// One more unit of the current format. Before the first random access point nothing is shown.
@@ -176,7 +183,14 @@ impl Inner {
                 (false, a.pts_samples as f64 / f64::from(rate))
             }
         };
-        LiveFragment { generation: self.generation, random_access, capture: unit.capture(), media_seconds, bytes: bytes.into() }
+        LiveFragment {
+            generation: self.generation,
+            random_access,
+            stamped: matches!(unit, AccessUnit::Video(_)).then_some(self.stamped),
+            capture: unit.capture(),
+            media_seconds,
+            bytes: bytes.into(),
+        }
     }
 }
 
@@ -203,6 +217,7 @@ mod tests {
             pts_90k: n * 3600,
             capture: WallTime::from_micros(n * 40_000),
             time_source: TimeSource::Arrival,
+            other_capture: None,
             random_access,
             data: vec![0; 5].into(),
         })
@@ -211,7 +226,7 @@ mod tests {
     #[test]
     fn a_late_viewer_starts_at_the_newest_random_access_point_and_misses_nothing_after_it() {
         let channel = LiveChannel::new();
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         for n in 0..7 {
             channel.publish(&picture(n, n % 5 == 0));
         }
@@ -251,19 +266,31 @@ mod tests {
     #[test]
     fn nothing_is_shown_before_the_first_random_access_point() {
         let channel = LiveChannel::new();
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         channel.publish(&picture(1, false));
         assert!(channel.join().backlog.is_empty());
         assert!(channel.join().init.is_some());
     }
 
     #[test]
+    fn every_picture_tells_whether_it_carries_the_stamp() {
+        let channel = LiveChannel::new();
+        channel.publish_format(&format(), false);
+        channel.publish(&picture(0, true));
+        let mut join = channel.join();
+        channel.set_stamped(true);
+        channel.publish(&picture(1, false));
+        assert_eq!(join.backlog[0].stamped, Some(false));
+        assert_eq!(join.fragments.try_recv().unwrap().stamped, Some(true));
+    }
+
+    #[test]
     fn a_new_format_starts_a_new_generation() {
         let channel = LiveChannel::new();
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         channel.publish(&picture(0, true));
         let first = channel.join().init.unwrap().generation;
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         let join = channel.join();
         assert_eq!(join.init.unwrap().generation, first + 1);
         assert!(join.backlog.is_empty());

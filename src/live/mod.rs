@@ -36,6 +36,8 @@ pub struct LiveFragment {
     pub generation: u64,
     /// True when a player can start here.
     pub random_access: bool,
+    /// For a picture, whether it carries the stamp; where it does not, whoever shows it draws one. `None` for sound.
+    pub stamped: Option<bool>,
     /// Capture time of the unit in it.
     pub capture: WallTime,
     /// Media time of the unit in seconds, on the player's axis.

@@ -7,6 +7,7 @@
 
 pub mod blend;
 mod caps;
+pub mod draw;
 pub mod encoders;
 pub mod glyphs;
 mod painter;
@@ -91,6 +92,16 @@ pub enum StampError {
         line_px: u32,
         /// Greatest share of the picture the stamp may cover.
         limit_percent: u32,
+    },
+    /// A picture in memory is smaller than it says.
+    #[error("a picture of {width}x{height} cannot be drawn on: its planes are too short (luma has {bytes} bytes)")]
+    BadPicture {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Bytes of its luma plane.
+        bytes: usize,
     },
     /// GStreamer does not start.
     #[error("GStreamer does not start: {reason}; install the packages libgstreamer1.0-0 and gstreamer1.0-plugins-base")]

@@ -41,7 +41,14 @@ enum Said<'a> {
     /// A new format; its initialisation segment follows.
     Format { mime: &'a str, generation: u64 },
     /// A fragment; its bytes follow.
-    Fragment { capture: WallTime, media_seconds: f64, random_access: bool },
+    Fragment {
+        capture: WallTime,
+        media_seconds: f64,
+        random_access: bool,
+        /// Only for pictures.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stamped: Option<bool>,
+    },
     /// Which picture follows, for a view that asked for the wall picture; for the full one in its place, why.
     Picture {
         picture: Picture,
@@ -78,8 +85,9 @@ pub(super) struct LiveQuery {
 /// Opens a live view (实时画面).
 ///
 /// A WebSocket. Text `{"type":"format","mime","generation"}`, then the initialisation segment as a binary message; for each fragment text
-/// `{"type":"fragment","capture","media_seconds","random_access"}` and its bytes. `{"type":"waiting","zh","en"}` before the camera's first picture,
-/// `{"type":"skipped","count"}` after lagging.
+/// `{"type":"fragment","capture","media_seconds","random_access","stamped"}` and its bytes; `stamped` is there for pictures only, and where it is
+/// false, whoever shows the picture draws the time of `capture` and the camera's label on it. `{"type":"waiting","zh","en"}` before the camera's
+/// first picture, `{"type":"skipped","count"}` after lagging.
 ///
 /// With `picture=wall` (电视墙小画面) `{"type":"picture","picture":"wall"}` comes first. While there is no wall picture,
 /// `{"type":"picture","picture":"full","why","zh","en"}` and the full picture come in its place, with `why` one of `none`, `overload`,
@@ -239,6 +247,7 @@ impl Viewer {
             capture: fragment.capture,
             media_seconds: fragment.media_seconds,
             random_access: fragment.random_access,
+            stamped: fragment.stamped,
         };
         self.pair(&said, fragment.bytes.clone()).await
     }
@@ -304,8 +313,12 @@ mod tests {
         );
         let capture = WallTime::from_micros(1_795_330_200_040_000);
         assert_eq!(
-            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: true }),
-            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":true}"#
+            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: true, stamped: Some(false) }),
+            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":true,"stamped":false}"#
+        );
+        assert_eq!(
+            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: false, stamped: None }),
+            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":false}"#
         );
         let wall = Said::Picture { picture: Picture::Wall, why: None, zh: None, en: None };
         assert_eq!(text(&wall), r#"{"type":"picture","picture":"wall"}"#);

@@ -28,6 +28,7 @@ mod reply;
 mod router;
 mod sessions;
 mod state;
+mod still;
 mod throttle;
 mod timeline;
 

@@ -8,11 +8,15 @@ import { liveAddress } from '@/api/client'
 import type { Bilingual, LiveMessage, LivePicture } from '@/api/types'
 import { instant } from '@/pure/beijing-time'
 import type { PictureFacts, TimeAnchor } from '@/pure/live-policy'
+import type { FrameStamp, LivePicture } from '@/pure/stamp-overlay'
+import { livePictureAt } from '@/pure/stamp-overlay'
 import { deafLimitMs, liveMove, reconnectDelayMs, shownCaptureMs } from '@/pure/live-policy'
 
 /** How often the policy is applied between fragments. */
 const BEAT_MS = 200
 const KEPT_ANCHORS = 100
+/** Pictures whose times are kept: ten seconds and more, far more than a live player lags. */
+const KEPT_PICTURES = 500
 
 /** What the page may read of a player; renewed in place. */
 export interface PlayerState {
@@ -37,6 +41,7 @@ export class LivePlayer {
   private buffer: SourceBuffer | null = null
   private queue: BufferSource[] = []
   private anchors: TimeAnchor[] = []
+  private pictures: LivePicture[] = []
   private lastFrameMs: number | null = null
   private openedMs = performance.now()
   private heardMs = performance.now()
@@ -80,6 +85,9 @@ export class LivePlayer {
   shownMs(): number | null {
     return this.lastFrameMs === null ? null : shownCaptureMs(this.anchors, this.video.currentTime)
   }
+
+  /** What belongs to the picture presented at a media time: when it was taken, and whether it carries the stamp. */
+  readonly frameAt = (mediaSeconds: number): FrameStamp | null => livePictureAt(this.pictures, mediaSeconds)
 
   close() {
     this.closed = true
@@ -129,6 +137,10 @@ export class LivePlayer {
         this.fruitless = 0
         this.anchors.push({ captureMs: instant(message.capture), mediaSeconds: message.media_seconds })
         if (this.anchors.length > KEPT_ANCHORS) this.anchors.shift()
+        if (message.stamped !== undefined) {
+          this.pictures.push({ captureMs: instant(message.capture), mediaSeconds: message.media_seconds, stamped: message.stamped })
+          if (this.pictures.length > KEPT_PICTURES) this.pictures.shift()
+        }
         break
       case 'waiting':
         this.state.waiting = { zh: message.zh, en: message.en }
@@ -244,6 +256,7 @@ export class LivePlayer {
   private dropMedia() {
     this.queue = []
     this.anchors = []
+    this.pictures = []
     this.buffer = null
     this.media = null
     if (this.url) URL.revokeObjectURL(this.url)
