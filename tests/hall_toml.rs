@@ -574,3 +574,32 @@ fn retention_keeps_thirty_working_days_and_says_why_less_is_refused() {
     let bound = read(&with("working_days = 40\nat_most_days = 79")).expect_err("cuts the floor").to_string();
     assert!(bound.contains("不得少于 80") && bound.contains("R7"), "{bound}");
 }
+
+#[test]
+fn wall_pictures_have_defaults_and_limits_and_a_second_stream_is_read() {
+    let (hall, _) = read(SMALLEST).expect("a good file");
+    let wall = &hall.wall;
+    assert_eq!((wall.enabled, wall.width, wall.fps, wall.bitrate_kbps), (true, 640, 10, 250));
+    assert_eq!(hall.cameras[0].wall_url, None);
+
+    let second = |stamp: &str, url: &str| with_line(17, &format!("stamp = \"{stamp}\"\nwall_url = \"{url}\""));
+    let (hall, warnings) = read(&second("camera", "rtsp://192.0.2.13:554/Streaming/Channels/102")).expect("a good file");
+    assert_eq!(hall.cameras[0].wall_url.as_ref().map(|u| u.path()), Some("/Streaming/Channels/102"));
+    assert_eq!(told(&warnings), []);
+    let (_, warnings) = read(&second("reencode", "rtsp://192.0.2.13:554/Streaming/Channels/102")).expect("a good file");
+    assert_eq!(told(&warnings), [(18, "camera[C3].wall_url", Unused)]);
+
+    let section = |wall: &str| format!("{SMALLEST}\n[wall]\n{wall}\n");
+    let (hall, _) = read(&section("enabled = false\nwidth = 480\nfps = 5\nbitrate_kbps = 120")).expect("a good file");
+    assert_eq!((hall.wall.enabled, hall.wall.width, hall.wall.fps, hall.wall.bitrate_kbps), (false, 480, 5, 120));
+    for (text, line, key, kind) in [
+        (section("width = 641"), 40, "wall.width", OutOfRange),
+        (section("fps = 60"), 40, "wall.fps", OutOfRange),
+        (section("bitrate = 250"), 40, "wall.bitrate", UnknownKey),
+        (second("camera", "http://192.0.2.13/"), 18, "camera[C3].wall_url", BadUrl),
+        (second("camera", "rtsp://a:b@192.0.2.13/2"), 18, "camera[C3].wall_url", CredentialsInUrl),
+        (second("camera", "rtsp://192.0.2.13:554/Streaming/Channels/101"), 18, "camera[C3].wall_url", SameAddress),
+    ] {
+        assert_eq!(told(&read(&text).expect_err("one fault").list), [(line, key, kind)]);
+    }
+}

@@ -15,8 +15,8 @@ use crate::observe::meter::Meter;
 use crate::source::reconnect::Reconnect;
 use crate::source::rtsp::{SessionSettings, session};
 use crate::source::{SessionEnd, SourceEvent};
-use crate::stamp::wall::{WallDescription, WallSetup, WallTaker};
 use crate::stamp::Stamped;
+use crate::stamp::wall::{WallDescription, WallSetup, WallTaker};
 use crate::time::Clock;
 
 /// How often a second stream looks whether somebody still watches.

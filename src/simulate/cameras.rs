@@ -117,10 +117,8 @@ const fn small(id: &'static str, view: View) -> CameraSpec {
 }
 
 /// The cameras with a second stream.
-const SECOND_STREAMS: &[(&str, CameraSpec)] = &[
-    ("h264-alaw", small("h264-alaw-sub", View::Window(1))),
-    ("hall-3", small("hall-3-sub", View::FacingWindows(3, 4))),
-];
+const SECOND_STREAMS: &[(&str, CameraSpec)] =
+    &[("h264-alaw", small("h264-alaw-sub", View::Window(1))), ("hall-3", small("hall-3-sub", View::FacingWindows(3, 4)))];
 
 /// Every built-in camera. The last five belong to the example hall.
 pub const CAMERAS: &[CameraSpec] = &[

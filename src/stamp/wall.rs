@@ -15,8 +15,8 @@ use gstreamer_video as gst_video;
 
 use super::Stamped;
 use super::under_way::Companion;
-use super::wall_encoder::WallEncoder;
 pub use super::wall_encoder::WallDescription;
+use super::wall_encoder::WallEncoder;
 use super::wall_pace::Pace;
 use crate::hall::{StampSettings, WallSettings};
 

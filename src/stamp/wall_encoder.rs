@@ -92,14 +92,13 @@ impl WallDescription {
             .replace("{bitrate_bps}", &(u64::from(settings.bitrate_kbps) * 1000).to_string())
             .replace("{gop}", &(GOP_SECONDS * settings.fps).to_string());
         let mut context = gst::ParseContext::new();
-        let element =
-            gst::parse::launch_full(&text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS).map_err(|e| {
-                let missing = context.missing_elements();
-                match missing.is_empty() {
-                    true => self.wrong(e.message().to_owned()),
-                    false => self.wrong(format!("no element `{}`", missing.join("`, `"))),
-                }
-            })?;
+        let element = gst::parse::launch_full(&text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS).map_err(|e| {
+            let missing = context.missing_elements();
+            match missing.is_empty() {
+                true => self.wrong(e.message().to_owned()),
+                false => self.wrong(format!("no element `{}`", missing.join("`, `"))),
+            }
+        })?;
         let pipeline = element.downcast::<gst::Pipeline>().map_err(|_| self.wrong("it holds a single element".to_owned()))?;
         let find = |name: &str| pipeline.by_name(name).ok_or_else(|| self.wrong(format!("no element is named `{name}`")));
         let input = find("in")?.downcast().map_err(|_| self.wrong("the element `in` is not an appsrc".to_owned()))?;

@@ -256,7 +256,8 @@ impl Viewer {
     async fn begin(&mut self, shown: &Shown) -> Result<tokio::sync::broadcast::Receiver<Arc<LiveFragment>>, Gone> {
         let (picture, instead) = shown.told();
         if picture == Picture::Wall || instead.is_some() {
-            let (why, zh, en) = instead.map(|why| why.words()).map_or((None, None, None), |(w, zh, en)| (Some(w), Some(zh), Some(en)));
+            let (why, zh, en) =
+                instead.map(|why| why.words()).map_or((None, None, None), |(w, zh, en)| (Some(w), Some(zh), Some(en)));
             self.say(&Said::Picture { picture, why, zh, en }).await?;
         }
         // Generations are counted by each channel for itself.

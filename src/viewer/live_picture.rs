@@ -41,7 +41,9 @@ impl Instead {
     /// The word for it, and a sentence in Chinese and English.
     pub fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Instead::NoneThere => ("none", "该摄像机没有小画面，显示全尺寸画面。", "This camera has no wall picture; the full one is shown."),
+            Instead::NoneThere => {
+                ("none", "该摄像机没有小画面，显示全尺寸画面。", "This camera has no wall picture; the full one is shown.")
+            }
             Instead::Withheld(Withheld::Overload) => (
                 "overload",
                 "服务器负荷过高，小画面暂停，显示全尺寸画面。",
@@ -57,7 +59,9 @@ impl Instead {
                 "服务器上没有可用的小画面编码器，显示全尺寸画面。",
                 "No encoder for wall pictures works on the server; the full one is shown.",
             ),
-            Instead::Late => ("late", "小画面没有送来，显示全尺寸画面。", "The wall picture does not come; the full one is shown."),
+            Instead::Late => {
+                ("late", "小画面没有送来，显示全尺寸画面。", "The wall picture does not come; the full one is shown.")
+            }
         }
     }
 }
@@ -245,7 +249,10 @@ mod tests {
         assert!(!choice.withheld(None), "it has not come yet");
         assert_eq!((choice.shows(), choice.listens()), (Picture::Full, true));
         choice.begins(now + Duration::from_secs(9));
-        assert_eq!((choice.shows(), choice.listens(), choice.patience()), (Picture::Wall, false, Some(now + Duration::from_secs(12))));
+        assert_eq!(
+            (choice.shows(), choice.listens(), choice.patience()),
+            (Picture::Wall, false, Some(now + Duration::from_secs(12)))
+        );
     }
 
     #[test]

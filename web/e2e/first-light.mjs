@@ -199,6 +199,19 @@ await check('the wall has a tile for every camera, with its measured state', asy
   await shot('wall')
 })
 
+await check('tiles show small pictures that move', async () => {
+  const small = hall.cameras.filter((c) => c.stamp === 'reencode').map((c) => c.id)
+  assert.ok(small.length > 0, 'no camera of this hall has a wall picture of its own')
+  const sizes = await until('a wall picture in every tile that has one', 60_000, async () => {
+    const tiles = await page.$$eval('.tile', (all) => all.map((t) => [t.dataset.camera, t.dataset.size, t.querySelector('video').videoWidth, t.querySelector('video').videoHeight]))
+    return { done: tiles.every(([id, size, width, height]) => !small.includes(id) || (size === 'wall' && width === 640 && height === 360)), tiles }
+  })
+  const said = await moves(`.tile[data-camera="${small[0]}"] video`, { fps: 10 })
+  const running = (await api('/api/v1/state')).cameras.filter((c) => c.wall_picture).length
+  assert.ok(running >= small.length, `${running} wall pictures are made for ${small.length} tiles`)
+  return `${sizes.tiles.length} tiles; ${said}`
+})
+
 await check(`window ${window.id} opens and its live picture moves`, async () => {
   await page.click(`.tree [data-window="${window.id}"]`)
   const tile = `.tile.focused[data-camera="${camera}"]`
@@ -208,6 +221,11 @@ await check(`window ${window.id} opens and its live picture moves`, async () => 
     return { done: picture === 'live', picture }
   })
   const fps = (await measured())?.video?.frames_per_second ?? 25
+  // The small picture gives way to the full one.
+  await until('the full picture', 20_000, async () => {
+    const { width, height } = (await figures(`${tile} video`)) ?? {}
+    return { done: (await page.getAttribute(tile, 'data-size')) === 'full' && height >= 1080, width, height }
+  })
   const said = await moves(`${tile} video`, { fps })
   const caption = await page.textContent(`${tile} .caption`)
   const at = /(\d\d:\d\d:\d\d\.\d)/.exec(caption)?.[1]

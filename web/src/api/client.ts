@@ -3,7 +3,7 @@
 import { i18n, say } from '@/i18n'
 import { toRfc3339 } from '@/pure/beijing-time'
 import type { Source } from '@/pure/playback'
-import type { ApiErrorBody, Bilingual, Hall, PlaybackGrant, Recorder, Timeline, User } from './types'
+import type { ApiErrorBody, Bilingual, Hall, LivePicture, PlaybackGrant, Recorder, Timeline, User } from './types'
 
 /** Why a request was not fulfilled. `code` is the server's, or `unreachable` / `unexpected`. */
 export class ApiError extends Error {

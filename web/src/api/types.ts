@@ -117,6 +117,8 @@ export interface CameraState {
   detail: string | null
   stamp_mode: StampMode
   stamped: boolean
+  /** A small picture is made or fetched for the wall. */
+  wall_picture: boolean
   video: VideoMeasured | null
   audio: AudioMeasured | null
   time_source: TimeSource | null
