@@ -25,7 +25,7 @@ use crate::export::plan::Movie;
 use crate::export::samples::Source;
 use crate::export::{Announcement, Kind, Prepared, Purpose, copy, prepare};
 use crate::hall::{Camera, CameraId, Hall, WindowId};
-use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock as _, Span, SystemClock, WallTime, kernel_clock};
+use crate::time::{Clock as _, Span, SystemClock, WallTime, kernel_clock};
 
 /// Longest reason, in letters: it is kept in the audit log for ever.
 const LONGEST_REASON: usize = 1000;
@@ -495,7 +495,7 @@ impl<'a> Export<'a> {
             division: self.hall.division.clone(),
             purpose: self.purpose.clone(),
             exported: SystemClock::new().wall(),
-            clock: ClockNote::of(kernel_clock(), CLOCK_ERROR_LIMIT_MS),
+            clock: ClockNote::of(kernel_clock(), self.hall.time.server_error_ms()),
             key: signer.public().id().to_owned(),
             asked: self.asked,
             subjects,

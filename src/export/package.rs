@@ -27,9 +27,10 @@ use super::{Prepared, Purpose};
 use crate::catalogue::SegmentRow;
 use crate::evidence::{Keyring, NoteWriter as _, Signer, manifest, note};
 use crate::hall::CameraId;
+use crate::segment::identity::TimeTally;
 use crate::segment::seal::hex;
 use crate::segment::verify::file::{Examined, Tail, examine};
-use crate::time::{KernelClock, Span, WallTime};
+use crate::time::{KernelClock, RecordedClock, Span, WallTime};
 
 /// Version of the form that this program writes.
 pub const FORM_VERSION: u32 = 1;
@@ -172,6 +173,12 @@ pub struct SegmentNote {
     pub stamped: bool,
     /// True when the file came back from the backup copy.
     pub restored: bool,
+    /// How the recorder's clock was kept when the file was begun; left out where the file does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<RecordedClock>,
+    /// How the capture times of its pictures were found; left out where the file does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<TimeTally>,
     /// What is wrong with the file, found at the export; empty when it is as it was sealed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
@@ -221,11 +228,12 @@ fn segment(row: &SegmentRow, file: &Examined) -> SegmentNote {
     let open = row.digest.is_none();
     let faults = file.judge(open, Some(row)).into_iter().map(|p| format!("{}: {}", p.kind.word(), p.detail)).collect();
     let previous = file.identity.as_ref().ok().and_then(|i| i.previous.clone());
-    let (digest, to) = match &file.tail {
-        Tail::Sealed { seal, .. } => (Some(seal.digest.clone()), seal.to),
-        Tail::Open | Tail::Damaged(_) => (None, row.to),
+    let (digest, to, times) = match &file.tail {
+        Tail::Sealed { seal, .. } => (Some(seal.digest.clone()), seal.to, seal.times),
+        Tail::Open | Tail::Damaged(_) => (None, row.to, None),
     };
-    note_of(row, previous, digest, to, file.length, faults)
+    let clock = file.identity.as_ref().ok().and_then(|i| i.clock.clone());
+    SegmentNote { clock, times, ..note_of(row, previous, digest, to, file.length, faults) }
 }
 
 fn note_of(
@@ -247,6 +255,8 @@ fn note_of(
         digest,
         stamped: row.stamped,
         restored: row.restored,
+        clock: None,
+        times: None,
         faults,
     }
 }
@@ -400,6 +410,8 @@ mod tests {
             digest: None,
             stamped,
             restored: false,
+            clock: None,
+            times: None,
             faults: Vec::new(),
         };
         let segments = [segment(0, 0, 60, false), segment(1, 60, 120, false), segment(2, 120, 180, true)];

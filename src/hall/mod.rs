@@ -5,6 +5,7 @@
 mod backup;
 mod calendar;
 mod checks;
+mod clocks;
 mod complaint;
 mod evidence;
 mod hours;
@@ -15,6 +16,7 @@ mod retention;
 mod secret;
 mod sections;
 mod suggest;
+mod wall;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,12 +25,14 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
+pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
+pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {
@@ -103,6 +107,8 @@ pub struct Hall {
     pub recording: RecordingSettings,
     /// How the stamp is made.
     pub stamp: StampSettings,
+    /// Small pictures for the wall.
+    pub wall: WallSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
     /// Where the site's own calendar files lie.
@@ -115,6 +121,8 @@ pub struct Hall {
     pub backup: Option<BackupSettings>,
     /// The signing key.
     pub evidence: EvidenceSettings,
+    /// How wrong clocks may be.
+    pub time: ClockLimits,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -207,6 +215,8 @@ pub struct Camera {
     pub zone: ZoneId,
     /// RTSP address without credentials.
     pub url: url::Url,
+    /// RTSP address of its own small picture for the wall (第二码流), with the same credentials; used where it passes through.
+    pub wall_url: Option<url::Url>,
     /// What to answer when the camera asks who we are.
     pub credentials: Option<Credentials>,
     /// How the stamp gets into the picture.

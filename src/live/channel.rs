@@ -1,10 +1,12 @@
 //! One camera's live channel: keeps the units since the newest random access point and makes fragments while somebody watches.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast, watch};
 
-use super::{LiveFragment, LiveInit, LiveJoin};
+use super::demand::Demand;
+use super::{LiveFragment, LiveInit, LiveJoin, Withheld};
 use crate::media::{AccessUnit, StreamFormat, VIDEO_TIMESCALE};
 use crate::segment::init::{codecs, init_segment};
 use crate::segment::part::put_part;
@@ -20,10 +22,14 @@ const USUAL_PICTURE_90K: i64 = 3600;
 pub struct LiveChannel {
     fragments: broadcast::Sender<Arc<LiveFragment>>,
     inner: Mutex<Inner>,
+    /// Told when somebody joins.
+    joined: Notify,
+    withheld: watch::Sender<Option<Withheld>>,
 }
 
 #[derive(Default)]
 struct Inner {
+    demand: Demand,
     format: Option<StreamFormat>,
     init: Option<Arc<LiveInit>>,
     generation: u64,
@@ -44,7 +50,9 @@ impl LiveChannel {
     /// A channel on which nothing has been published.
     pub fn new() -> Self {
         let (fragments, _) = broadcast::channel(MOST_WAITING_FRAGMENTS);
-        Self { fragments, inner: Mutex::new(Inner { picture_90k: USUAL_PICTURE_90K, ..Inner::default() }) }
+        let (withheld, _) = watch::channel(None);
+        let inner = Mutex::new(Inner { picture_90k: USUAL_PICTURE_90K, ..Inner::default() });
+        Self { fragments, inner, joined: Notify::new(), withheld }
     }
 
     /// A new run begins: what follows is of this format, on a new time axis. `stamped` says whether its pictures carry the stamp.
@@ -98,9 +106,48 @@ impl LiveChannel {
     /// Joins the channel: the format, the fragments since the newest random access point, and what follows.
     pub fn join(&self) -> LiveJoin {
         let mut inner = self.lock();
+        inner.demand.joined();
+        self.joined.notify_one();
         let units = inner.backlog.clone();
         let backlog = units.iter().map(|u| Arc::new(inner.fragment(u))).collect();
         LiveJoin { init: inner.init.clone(), backlog, fragments: self.fragments.subscribe() }
+    }
+
+    /// What follows, without counting as somebody who joins: for a viewer who is shown something else meanwhile.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<LiveFragment>> {
+        self.fragments.subscribe()
+    }
+
+    /// The source has ended: who joins later gets nothing of it.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        inner.format = None;
+        inner.init = None;
+        inner.backlog.clear();
+        inner.last_pts_90k = None;
+    }
+
+    /// For a picture made only while somebody looks: how many have joined so far, or `None` when nobody has looked for
+    /// [`LINGER`](super::LINGER).
+    pub fn wanted(&self) -> Option<u64> {
+        self.lock().demand.look(self.fragments.receiver_count(), Instant::now())
+    }
+
+    /// Waits until somebody wants the picture. For one waiter.
+    pub async fn demanded(&self) {
+        while self.wanted().is_none() {
+            self.joined.notified().await;
+        }
+    }
+
+    /// Tells viewers that the picture does not come at this moment, or (`None`) that it does.
+    pub fn withhold(&self, why: Option<Withheld>) {
+        self.withheld.send_if_modified(|now| std::mem::replace(now, why) != why);
+    }
+
+    /// Whether the picture comes, and every change of it.
+    pub fn withheld(&self) -> watch::Receiver<Option<Withheld>> {
+        self.withheld.subscribe()
     }
 
     /// The format of the fragments being sent, for a viewer who sees a new generation.
@@ -170,6 +217,7 @@ mod tests {
             pts_90k: n * 3600,
             capture: WallTime::from_micros(n * 40_000),
             time_source: TimeSource::Arrival,
+            other_capture: None,
             random_access,
             data: vec![0; 5].into(),
         })
@@ -188,6 +236,31 @@ mod tests {
         assert_eq!(shown, [5, 6]);
         assert!(join.backlog[0].random_access);
         assert_eq!(join.fragments.try_recv().unwrap().capture.as_micros() / 40_000, 7);
+    }
+
+    #[test]
+    fn who_joins_after_the_source_has_ended_gets_nothing_old() {
+        let channel = LiveChannel::new();
+        channel.publish_format(&format());
+        channel.publish(&picture(0, true));
+        channel.clear();
+        let join = channel.join();
+        assert!(join.init.is_none() && join.backlog.is_empty());
+        channel.publish(&picture(1, true));
+        assert!(channel.join().backlog.is_empty(), "its format has not come");
+        channel.publish_format(&format());
+        assert_eq!(channel.join().init.unwrap().generation, 2);
+    }
+
+    #[test]
+    fn only_who_joins_makes_a_picture_wanted_anew() {
+        let channel = LiveChannel::new();
+        assert_eq!(channel.wanted(), None);
+        let joined = channel.join();
+        let _listening = channel.listen();
+        assert_eq!(channel.wanted(), Some(1));
+        drop(joined);
+        assert_eq!(channel.wanted(), Some(1));
     }
 
     #[test]

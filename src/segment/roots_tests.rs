@@ -134,6 +134,7 @@ impl Site {
             width: 1920,
             height: 1080,
             audio_origin: None,
+            clock: None,
             previous: None,
         };
         let head = Bytes::from_static(b"head");

@@ -206,6 +206,7 @@ mod tests {
                 width: 1920,
                 height: 1080,
                 audio_origin: None,
+                clock: None,
                 previous: None,
             },
             init: 0..1000,

@@ -15,6 +15,7 @@ mod hex;
 mod hls;
 mod indices;
 mod live;
+mod live_picture;
 mod login;
 mod media;
 mod openapi;

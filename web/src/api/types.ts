@@ -205,6 +205,9 @@ export interface PlaybackGrant {
   camera: string
 }
 
+/** `full` as recorded, with sound; `wall` small and silent, for a tile. */
+export type LivePicture = 'full' | 'wall'
+
 /** Text messages of the live WebSocket; `format` and `fragment` are each followed by one binary message. */
 export type LiveMessage =
   | { type: 'format'; mime: string; generation: number }
@@ -212,6 +215,7 @@ export type LiveMessage =
   | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean; stamped?: boolean }
   | ({ type: 'waiting' } & Bilingual)
   | { type: 'skipped'; count: number }
+  | ({ type: 'picture'; picture: LivePicture; why?: string } & Partial<Bilingual>)
 
 export interface ApiErrorBody {
   error: { code: string; zh: string; en: string; request_id: string }

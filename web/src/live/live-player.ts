@@ -5,7 +5,7 @@
 
 import { shallowReactive } from 'vue'
 import { liveAddress } from '@/api/client'
-import type { Bilingual, LiveMessage } from '@/api/types'
+import type { Bilingual, LiveMessage, LivePicture } from '@/api/types'
 import { instant } from '@/pure/beijing-time'
 import type { PictureFacts, TimeAnchor } from '@/pure/live-policy'
 import type { FrameStamp, LivePicture } from '@/pure/stamp-overlay'
@@ -27,12 +27,14 @@ export interface PlayerState {
   unsupported: string | null
   /** Fragments that the server left out because this viewer lagged. */
   skipped: number
+  /** Which picture the server sends; the full one where there is no wall picture. */
+  picture: LivePicture
 }
 
 export class LivePlayer {
   /** Pictures are due: the camera is measured as recording. */
   due = false
-  readonly state: PlayerState = shallowReactive({ connected: false, waiting: null, unsupported: null, skipped: 0 })
+  readonly state: PlayerState = shallowReactive({ connected: false, waiting: null, unsupported: null, skipped: 0, picture: 'full' })
   private socket: WebSocket | null = null
   private media: MediaSource | null = null
   private url: string | null = null
@@ -50,10 +52,20 @@ export class LivePlayer {
   private readonly beat: ReturnType<typeof setInterval>
   private closed = false
 
-  constructor(private readonly video: HTMLVideoElement, private readonly camera: string) {
+  constructor(private readonly video: HTMLVideoElement, private readonly camera: string, private asked: LivePicture = 'full') {
     video.addEventListener('error', this.restart)
     this.watchFrames()
     this.beat = setInterval(() => this.keepUp(), BEAT_MS)
+    this.connect()
+  }
+
+  /** Asks for the other picture of the camera; the last one stays until the first of it. */
+  ask(picture: LivePicture) {
+    if (this.closed || this.asked === picture) return
+    this.asked = picture
+    clearTimeout(this.retry)
+    this.attempt = 0
+    this.dropSocket()
     this.connect()
   }
 
@@ -88,7 +100,9 @@ export class LivePlayer {
 
   private connect() {
     this.heardMs = performance.now()
-    const socket = new WebSocket(liveAddress(this.camera))
+    // Only a view that asks for the wall picture is told which one it gets.
+    this.state.picture = 'full'
+    const socket = new WebSocket(liveAddress(this.camera, this.asked))
     this.socket = socket
     socket.binaryType = 'arraybuffer'
     let expected: 'media' | 'nothing' = 'nothing'
@@ -130,6 +144,9 @@ export class LivePlayer {
         break
       case 'waiting':
         this.state.waiting = { zh: message.zh, en: message.en }
+        break
+      case 'picture':
+        this.state.picture = message.picture
         break
       case 'skipped':
         this.state.skipped += message.count
