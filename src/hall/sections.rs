@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place, wall};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 15] = [
+pub(super) const SECTIONS: [(&str, bool); 16] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
