@@ -142,6 +142,20 @@ fn the_signing_key_lies_on_the_first_storage_root_unless_said_otherwise() {
 }
 
 #[test]
+fn the_limits_of_clocks_have_defaults_and_bounds() {
+    let limits = |more: &str| read(&(with_line(34, "path = \"/srv/jiancha/a\"") + more)).map(|(hall, _)| hall.time);
+    let default = limits("").expect("a good file");
+    assert_eq!((default.server_error_ms(), default.camera_skew_micros()), (1000, 2_000_000));
+    let own = limits("[time]\nserver_error_limit_ms = 250\ncamera_skew_limit_ms = 5000\n").expect("a good file");
+    assert_eq!((own.server_error_ms(), own.camera_skew_micros()), (250, 5_000_000));
+    let refused = limits("[time]\nserver_error_limit_ms = 20\ncamera_skew_limit = 5\n").expect_err("two faults");
+    assert_eq!(
+        told(&refused.list),
+        [(39, "time.server_error_limit_ms", OutOfRange), (40, "time.camera_skew_limit", UnknownKey)]
+    );
+}
+
+#[test]
 fn a_pickup_of_its_own_and_a_list_of_inline_tables_are_read() {
     let text = with_line(23, "pickup = \"P1\"") + "[[pickup]]\nid = \"P1\"\ncamera = \"C3\"\n";
     let (hall, _) = read(&text).expect("a good file");
@@ -559,6 +573,35 @@ fn retention_keeps_thirty_working_days_and_says_why_less_is_refused() {
     assert!(short.contains("R7") && short.contains("工作日"), "{short}");
     let bound = read(&with("working_days = 40\nat_most_days = 79")).expect_err("cuts the floor").to_string();
     assert!(bound.contains("不得少于 80") && bound.contains("R7"), "{bound}");
+}
+
+#[test]
+fn wall_pictures_have_defaults_and_limits_and_a_second_stream_is_read() {
+    let (hall, _) = read(SMALLEST).expect("a good file");
+    let wall = &hall.wall;
+    assert_eq!((wall.enabled, wall.width, wall.fps, wall.bitrate_kbps), (true, 640, 10, 250));
+    assert_eq!(hall.cameras[0].wall_url, None);
+
+    let second = |stamp: &str, url: &str| with_line(17, &format!("stamp = \"{stamp}\"\nwall_url = \"{url}\""));
+    let (hall, warnings) = read(&second("camera", "rtsp://192.0.2.13:554/Streaming/Channels/102")).expect("a good file");
+    assert_eq!(hall.cameras[0].wall_url.as_ref().map(|u| u.path()), Some("/Streaming/Channels/102"));
+    assert_eq!(told(&warnings), []);
+    let (_, warnings) = read(&second("reencode", "rtsp://192.0.2.13:554/Streaming/Channels/102")).expect("a good file");
+    assert_eq!(told(&warnings), [(18, "camera[C3].wall_url", Unused)]);
+
+    let section = |wall: &str| format!("{SMALLEST}\n[wall]\n{wall}\n");
+    let (hall, _) = read(&section("enabled = false\nwidth = 480\nfps = 5\nbitrate_kbps = 120")).expect("a good file");
+    assert_eq!((hall.wall.enabled, hall.wall.width, hall.wall.fps, hall.wall.bitrate_kbps), (false, 480, 5, 120));
+    for (text, line, key, kind) in [
+        (section("width = 641"), 40, "wall.width", OutOfRange),
+        (section("fps = 60"), 40, "wall.fps", OutOfRange),
+        (section("bitrate = 250"), 40, "wall.bitrate", UnknownKey),
+        (second("camera", "http://192.0.2.13/"), 18, "camera[C3].wall_url", BadUrl),
+        (second("camera", "rtsp://a:b@192.0.2.13/2"), 18, "camera[C3].wall_url", CredentialsInUrl),
+        (second("camera", "rtsp://192.0.2.13:554/Streaming/Channels/101"), 18, "camera[C3].wall_url", SameAddress),
+    ] {
+        assert_eq!(told(&read(&text).expect_err("one fault").list), [(line, key, kind)]);
+    }
 }
 
 /// [`SMALLEST`] with a `[stamp]` section; its header stands in line 39.

@@ -31,6 +31,7 @@ pub mod retention;
 pub mod run;
 pub mod simulate;
 pub mod still;
+mod still_recorded;
 mod still_preview;
 pub mod storage;
 pub mod timeline;
@@ -77,10 +78,10 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Export footage of a span as plain MP4, or as an evidence package that can be checked offline.
     Export(export::ExportArgs),
+    /// Take a still picture out of the recording, with the stamp in it; with --preview, show how the stamp (叠加) will look.
+    Still(still::StillArgs),
     /// Check an evidence package offline, with the recorder's public key alone.
     VerifyExport(verify_export::VerifyExportArgs),
-    /// A picture: how the stamp (叠加) will look, on a grey or given picture, without a camera.
-    Still(still::StillArgs),
     /// Make the catalogue of segments again from the files alone.
     Rebuild(rebuild::RebuildArgs),
     /// Run the recorder against media files with a stepped clock: faster than real time, deterministic, for CI.
@@ -131,8 +132,8 @@ pub fn main() -> ExitCode {
         Command::Timeline(args) => timeline::run(&args).into(),
         Command::Verify(args) => verify::run(&args).into(),
         Command::Export(args) => export::run(&args).into(),
-        Command::VerifyExport(args) => verify_export::run(&args).into(),
         Command::Still(args) => still::run(&args).into(),
+        Command::VerifyExport(args) => verify_export::run(&args).into(),
         Command::Rebuild(args) => rebuild::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
         Command::Doctor(args) => doctor::run(&args),

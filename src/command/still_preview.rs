@@ -18,15 +18,6 @@ use crate::stamp::text::time_text_with;
 use crate::stamp::{StampError, check, limit};
 use crate::time::{Clock as _, SystemClock};
 
-/// What `--help` says at its end.
-pub const HELP: &str = "The preview draws with the recorder's own font, bitmaps and places: what you see is what will be recorded.\n\
-A label that does not fit at a legible size is refused; the picture written to --out then shows the limit.\n\
-Exit code 0: written. 1: written, but the label does not fit. 2: it could not be done.\n\n\
-Examples:\n  \
-jiancha still --preview --window 03 --out label.png\n  \
-jiancha still --preview --camera C4 --size 640x360 --picture hall.jpg --out label.png\n  \
-jiancha still --preview --label 长春市朝阳区 --label '综合受理区 3号窗口' --at 2026-11-22T14:50:03+08:00 --out label.png";
-
 /// Luma of the grey on which nothing is given: the middle between black and white.
 const GREY: u8 = 126;
 

@@ -6,11 +6,13 @@
 
 mod camera;
 pub mod control;
+mod discipline;
 pub mod keeper;
 mod resume;
 mod run;
 mod start;
 pub mod storage;
+mod wall;
 mod watch;
 
 pub use run::{Run, RunError, RunSettings, name as run_name};

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::wall::WallMaker;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, StampSettings};
 use crate::live::LiveChannel;
 use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat, VideoUnit};
 use crate::observe::meter::Meter;
 use crate::segment::roots::Roots;
-use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
+use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
 use crate::stamp::placement::Fit;
@@ -45,6 +46,10 @@ pub struct RunSettings {
     pub live: Arc<LiveChannel>,
     /// Where measurements go.
     pub meter: Arc<Meter>,
+    /// Tells how the server's clock is kept; `None` for a replay.
+    pub clock: Option<ClockReader>,
+    /// Small pictures for the wall, made from what is decoded for the stamp; `None` when the hall wants none.
+    pub wall: Option<Arc<WallMaker>>,
 }
 
 /// A run that takes units.
@@ -118,6 +123,9 @@ impl Run {
         });
         let Some(encoder) = encoder else {
             tail.begin(format.video.clone(), false);
+            if let Some(wall) = &tail.settings.wall {
+                wall.nothing_decoded();
+            }
             return Ok(Self { stamper: None, tail, newest_in: None });
         };
         let behind = tail.clone();
@@ -126,6 +134,9 @@ impl Run {
         let grid = settings.cut.segment_seconds;
         let sink = move |stamped| behind.take_stamped(stamped);
         let stamper = Reencoder::start_on_grid(&format.video, &settings.label, &settings.stamp, encoder, grid, sink)?;
+        if let Some(wall) = &settings.wall {
+            stamper.attach_wall(wall.setup());
+        }
         Ok(Self { stamper: Some(stamper), tail, newest_in: None })
     }
 
@@ -180,6 +191,9 @@ impl Run {
 
     /// A newer run speaks for the camera: what still comes out of this one goes to its files only.
     pub fn step_aside(&self) {
+        if let Some(stamper) = &self.stamper {
+            stamper.end_wall_pictures();
+        }
         self.tail.lock().live = false;
     }
 
@@ -219,9 +233,10 @@ impl Tail {
         let settings = &self.settings;
         let mut inner = self.lock();
         if inner.live {
-            settings.live.publish_format(&format);
+            settings.live.publish_format(&format, stamped);
         }
-        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
+        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
+            .with_clock(settings.clock.clone());
         let mut commands = std::mem::take(&mut inner.commands);
         for unit in std::mem::take(&mut inner.early_sound) {
             writer.push(AccessUnit::Audio(unit), &mut commands);

@@ -63,6 +63,8 @@ pub enum ComplaintKind {
     SameAddress,
     /// The backup would travel without encryption.
     PlainHttp,
+    /// A key that has no effect beside the others.
+    Unused,
     /// A name in braces in a label that stands for nothing.
     UnknownPlaceholder,
     /// Time and label in one corner.

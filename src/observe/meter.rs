@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
+use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
 use crate::stamp::placement::Fit;
 use crate::time::WallTime;
@@ -35,14 +36,16 @@ pub struct Facts {
     pub audio_codec: Option<String>,
     /// Loudness of the last second in dB below full scale.
     pub audio_level_dbfs: Option<f64>,
-    /// Camera clock minus ours in milliseconds.
-    pub clock_skew_ms: Option<i64>,
+    /// What the camera's last reports said of its clock; outlives the session, until reports of another say more.
+    pub camera_clock: CameraClock,
     /// How capture times are found.
     pub time_source: Option<TimeSource>,
     /// True when the pictures being recorded carry the recorder's stamp.
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// True while a small picture is made or fetched for the wall.
+    pub wall_picture: bool,
     /// How much of the recorder's stamp has room in the picture.
     pub stamp_fit: Option<Fit>,
     /// A stream of the camera is not recorded.
@@ -144,7 +147,7 @@ impl Meter {
         match measured {
             Measured::AudioCodec(codec) => facts.audio_codec = Some(codec),
             Measured::AudioLevel(level) => facts.audio_level_dbfs = Some(level),
-            Measured::ClockSkew(ms) => facts.clock_skew_ms = Some(ms),
+            Measured::CameraClock(clock) => facts.camera_clock = clock,
             Measured::Loss(n) => facts.packets_lost += n,
             Measured::Unrecorded(what) => facts.unrecorded = Some(what),
         }
@@ -166,6 +169,11 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Whether a small picture is being made or fetched for the wall.
+    pub fn wall_picture(&self, runs: bool) {
+        self.lock().wall_picture = runs;
     }
 
     /// How much of the recorder's stamp has room in the pictures being recorded.

@@ -2,7 +2,8 @@
 //!
 //! A stamper takes video access units and gives video access units, so that a way without re-encoding can take its place later.
 //! [`text`] says what is written, [`placement`] where, [`glyphs`] turns it into a bitmap, [`blend`] lays it over a picture;
-//! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work.
+//! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work; [`wall`] makes small pictures
+//! for tiles from what it decodes.
 
 pub mod blend;
 mod breaking;
@@ -23,6 +24,9 @@ mod rhythm;
 mod sample_entry;
 pub mod text;
 mod under_way;
+pub mod wall;
+mod wall_encoder;
+mod wall_pace;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
