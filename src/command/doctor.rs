@@ -41,7 +41,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 fn examine(config: &Path) -> Report {
     let (hall, mut findings) = read_hall(config);
     let stamp = hall.as_ref().map(|h| h.stamp.clone());
-    findings.extend(plugins_and_font(stamp, hall.as_ref()));
+    findings.extend(plugins_and_font(stamp));
     let chrony = crate::time::chrony::ask();
     let limits = hall.as_ref().map(|h| h.time).unwrap_or_default();
     findings.push(machine::clock(kernel_clock(), chrony.as_ref(), limits.server_error_ms()));

@@ -15,6 +15,7 @@ use gstreamer_video as gst_video;
 
 use super::caps::encoded_format;
 use super::painter::Painter;
+use super::placement::Fit;
 use super::rhythm::KeyClock;
 use super::sample_entry::video_format;
 use super::under_way::Companion;
@@ -252,19 +253,19 @@ fn paced(camera: gst::Fraction, wall: u32) -> gst::Fraction {
     if camera.numer() > 0 && camera < wall { camera } else { wall }
 }
 
-/// The painter of the small picture. Where the label does not fit, the time alone is drawn: the tile shows the camera's place
-/// beneath, and the recording carries both.
+/// The painter of the small picture. It draws as much of the label as there is room for: the tile shows the camera's place beneath,
+/// and the recording carries all of it.
 fn painter(setup: &WallSetup, width: u32, height: u32) -> Result<Painter, StampError> {
     let painter = Painter::new(&setup.label, &setup.stamp)?;
-    match painter.layout(width, height) {
-        Ok(_) => Ok(painter),
-        Err(e @ StampError::LabelTooLong { .. }) => {
-            tracing::warn!(camera = setup.camera, "the wall picture carries the time only: {e}");
-            let time_only = Painter::new(&[String::new(), String::new()], &setup.stamp)?;
-            time_only.layout(width, height).map(|_| time_only)
-        }
-        Err(e) => Err(e),
+    let fit = painter.fitted(width, height)?.fit;
+    if fit != Fit::Whole {
+        tracing::warn!(
+            camera = setup.camera,
+            ?fit,
+            "the label does not fit the wall picture of {width}x{height} at a legible size"
+        );
     }
+    Ok(painter)
 }
 
 impl Shared {
