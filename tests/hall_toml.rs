@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use jiancha::hall::ComplaintKind::{self, *};
 use jiancha::hall::{
-    CameraKind, Complaint, Complaints, DeleteWhen, FreeTarget, Hall, RtspTransport, SecretFile, Severity, SoundSource,
-    StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
+    CameraKind, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, Hall, RtspTransport, SecretFile, Severity, SoundSource,
+    StampLayout, StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
 };
 use proptest::prelude::*;
 
@@ -139,6 +139,20 @@ fn the_signing_key_lies_on_the_first_storage_root_unless_said_otherwise() {
     let refused = key("[evidence]\nkeys = \"x\"\n").expect_err("one fault");
     assert_eq!(told(&refused.list), [(39, "evidence.keys", UnknownKey)]);
     assert!(refused.list[0].right.en.contains("did you mean key?"), "{:?}", refused.list[0].right);
+}
+
+#[test]
+fn the_limits_of_clocks_have_defaults_and_bounds() {
+    let limits = |more: &str| read(&(with_line(34, "path = \"/srv/jiancha/a\"") + more)).map(|(hall, _)| hall.time);
+    let default = limits("").expect("a good file");
+    assert_eq!((default.server_error_ms(), default.camera_skew_micros()), (1000, 2_000_000));
+    let own = limits("[time]\nserver_error_limit_ms = 250\ncamera_skew_limit_ms = 5000\n").expect("a good file");
+    assert_eq!((own.server_error_ms(), own.camera_skew_micros()), (250, 5_000_000));
+    let refused = limits("[time]\nserver_error_limit_ms = 20\ncamera_skew_limit = 5\n").expect_err("two faults");
+    assert_eq!(
+        told(&refused.list),
+        [(39, "time.server_error_limit_ms", OutOfRange), (40, "time.camera_skew_limit", UnknownKey)]
+    );
 }
 
 #[test]
@@ -588,4 +602,98 @@ fn wall_pictures_have_defaults_and_limits_and_a_second_stream_is_read() {
     ] {
         assert_eq!(told(&read(&text).expect_err("one fault").list), [(line, key, kind)]);
     }
+}
+
+/// [`SMALLEST`] with a `[stamp]` section; its header stands in line 39.
+fn with_stamp(keys: &str) -> String {
+    format!("{SMALLEST}[stamp]\n{keys}\n")
+}
+
+#[test]
+fn the_stamp_says_and_stands_as_wished() {
+    let (hall, warnings) = read(SMALLEST).expect("good");
+    assert_eq!((hall.stamp.layout, warnings), (StampLayout::default(), vec![]));
+    let text = with_stamp(
+        "label = [\"{division}\", \"{zone} {windows} {ptz}\"]\ntime_place = \"bottom-left\"\nsize = 4.5\nweekday = false",
+    );
+    let (hall, warnings) = read(&text).expect("good");
+    assert_eq!(warnings, []);
+    assert_eq!(hall.label_lines(&hall.cameras[0]), ["长春市朝阳区".to_owned(), "综合受理区 3、4号窗口".to_owned()]);
+    let layout = &hall.stamp.layout;
+    assert_eq!((layout.time_place, layout.label_place), (Corner::BottomLeft, Corner::BottomRight));
+    assert_eq!((layout.size_milli_percent, layout.weekday), (4500, false));
+}
+
+#[test]
+fn every_placeholder_is_filled_and_one_that_is_empty_leaves_no_gap() {
+    let label = "label = [\"{division}·{hall} {name}\", \"{zone} {ptz} {windows} {camera}\"]";
+    let (hall, _) = read(&with_stamp(label)).expect("good");
+    assert_eq!(
+        hall.label_lines(&hall.cameras[0]),
+        ["长春市朝阳区·重庆街道便民服务中心".to_owned(), "综合受理区 3、4号窗口 C3".to_owned()]
+    );
+    let ptz = with_line(12, "kind = \"ptz\"\nname = \"大厅球机\"") + "[stamp]\n" + label;
+    let (hall, _) = read(&ptz).expect("good");
+    assert_eq!(
+        hall.label_lines(&hall.cameras[0]),
+        ["长春市朝阳区·重庆街道便民服务中心 大厅球机".to_owned(), "综合受理区 云台 3、4号窗口 C3".to_owned()]
+    );
+}
+
+#[test]
+fn a_camera_may_have_a_label_of_its_own() {
+    let text = with_line(17, "label = [\"{division} {zone}\"]") + "[stamp]\nlabel = [\"{zone}\", \"{division}\"]\n";
+    let (hall, warnings) = read(&text).expect("good");
+    assert_eq!(warnings, []);
+    assert_eq!(hall.label_lines(&hall.cameras[0]), ["长春市朝阳区 综合受理区".to_owned(), String::new()]);
+}
+
+#[test]
+fn a_stamp_that_cannot_be_is_refused_by_line_and_key() {
+    let cases: &[(&str, usize, &str, ComplaintKind)] = &[
+        ("label = [\"{divison}\", \"{zone}\"]", 39, "stamp.label", UnknownPlaceholder),
+        ("label = [\"{区划}\"]", 39, "stamp.label", UnknownPlaceholder),
+        ("label = [\"｛division｝\"]", 39, "stamp.label", BadValue),
+        ("label = [\"{division\"]", 39, "stamp.label", BadValue),
+        ("label = [\"division} {zone}\"]", 39, "stamp.label", BadValue),
+        ("label = []", 39, "stamp.label", BadValue),
+        ("label = [\" \", \"\"]", 39, "stamp.label", BadValue),
+        ("label = [\"{ptz}\"]", 39, "stamp.label", BadValue),
+        ("label = [\"{division}\", \"{hall}\", \"{zone}\"]", 39, "stamp.label", BadValue),
+        ("label = \"{division} {zone}\"", 39, "stamp.label", WrongType),
+        ("label = [3]", 39, "stamp.label", WrongType),
+        ("time_place = \"middle\"", 39, "stamp.time_place", BadValue),
+        ("time_place = \"bottom-right\"", 39, "stamp.time_place", SamePlace),
+        ("time_place = \"top-right\"\nlabel_place = \"top-right\"", 40, "stamp.label_place", SamePlace),
+        ("size = 1.9", 39, "stamp.size", OutOfRange),
+        ("size = 7", 39, "stamp.size", OutOfRange),
+        ("size = nan", 39, "stamp.size", OutOfRange),
+        ("size = \"3\"", 39, "stamp.size", WrongType),
+        ("weekday = \"no\"", 39, "stamp.weekday", WrongType),
+        ("lable = [\"{zone}\"]", 39, "stamp.lable", UnknownKey),
+    ];
+    for (keys, line, key, kind) in cases {
+        let complaints = read(&with_stamp(keys)).expect_err(keys);
+        let errors: Vec<_> = complaints.list.iter().filter(|c| c.severity == Severity::Error).cloned().collect();
+        assert_eq!(told(&errors), [(*line, *key, *kind)], "{keys}");
+    }
+    let complaints = read(&with_stamp("label = [\"{divison}\"]")).expect_err("refused").to_string();
+    assert!(complaints.contains("是否想写 {division}") && complaints.contains("{windows}"), "{complaints}");
+}
+
+#[test]
+fn a_label_elsewhere_or_without_division_and_zone_is_accepted_with_a_warning_that_names_r8() {
+    let cases: &[(&str, usize, &str, ComplaintKind)] = &[
+        ("label_place = \"top-right\"", 39, "stamp.label_place", LabelPlace),
+        ("label = [\"{division} {hall}\"]", 39, "stamp.label", LabelSays),
+        ("label = [\"{zone} {windows}\"]", 39, "stamp.label", LabelSays),
+    ];
+    for (keys, line, key, kind) in cases {
+        let (_, warnings) = read(&with_stamp(keys)).expect("accepted");
+        assert_eq!(told(&warnings), [(*line, *key, *kind)], "{keys}");
+        assert!(warnings[0].right.zh.contains("R8") && warnings[0].right.en.contains("R8"), "{:?}", warnings[0]);
+    }
+    // Written out it is just as good.
+    let (_, warnings) = read(&with_stamp("label = [\"长春市 朝阳区\", \"综合受理区3号窗口\"]")).expect("accepted");
+    assert_eq!(warnings, []);
 }

@@ -32,6 +32,7 @@ pub mod run;
 pub mod simulate;
 pub mod still;
 mod still_recorded;
+mod still_preview;
 pub mod storage;
 pub mod timeline;
 pub mod user;
@@ -77,7 +78,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Export footage of a span as plain MP4, or as an evidence package that can be checked offline.
     Export(export::ExportArgs),
-    /// Take a still picture out of the recording, with the stamp in it.
+    /// Take a still picture out of the recording, with the stamp in it; with --preview, show how the stamp (叠加) will look.
     Still(still::StillArgs),
     /// Check an evidence package offline, with the recorder's public key alone.
     VerifyExport(verify_export::VerifyExportArgs),

@@ -57,9 +57,9 @@ struct PrintedGap {
     detail: String,
 }
 
-pub(super) fn run(args: &StillArgs) -> Outcome {
+pub(super) fn run(args: &StillArgs, at: WallTime) -> Outcome {
     let Some(hall) = load_hall(&args.config, crate::hall::load_without_secrets) else { return Outcome::Failed };
-    match take(&hall, args) {
+    match take(&hall, args, at) {
         Ok(printed) => {
             let outcome = if matches!(printed, Printed::Taken { .. }) { Outcome::Good } else { Outcome::Findings };
             if args.json {
@@ -73,16 +73,16 @@ pub(super) fn run(args: &StillArgs) -> Outcome {
     }
 }
 
-fn take(hall: &Hall, args: &StillArgs) -> Result<Printed, String> {
+fn take(hall: &Hall, args: &StillArgs, at: WallTime) -> Result<Printed, String> {
     let form = Form::of(&args.out).ok_or_else(|| format!("--out {}: name a .png or .jpg file", args.out.display()))?;
     if args.out.symlink_metadata().is_ok() {
         return Err(format!("{} exists already: a still never takes the place of a file", args.out.display()));
     }
     let camera = camera_of(hall, args)?;
     let recorder = Recorder::find(&hall.recording.catalogue)?;
-    let rows = recorder.segments(&camera.id, Span::new(args.at, args.at.plus_micros(1)))?;
-    let Some(row) = still::row_at(&rows, args.at) else {
-        return nothing(&recorder, camera, args);
+    let rows = recorder.segments(&camera.id, Span::new(at, at.plus_micros(1)))?;
+    let Some(row) = still::row_at(&rows, at) else {
+        return nothing(&recorder, camera, args, at);
     };
     let person = args.person.clone().filter(|p| !p.trim().is_empty()).unwrap_or_else(account);
     // Written down before the picture exists.
@@ -90,19 +90,19 @@ fn take(hall: &Hall, args: &StillArgs) -> Result<Printed, String> {
         purpose: Purpose { reason: args.reason.trim().to_owned(), person, approval: None },
         camera: camera.id.clone(),
         window: args.window.clone(),
-        span: Span::new(args.at, args.at.plus_micros(1)),
+        span: Span::new(at, at.plus_micros(1)),
         kind: Kind::Still,
         to: args.out.display().to_string(),
     })?;
     drop(recorder);
-    let still = still::take(row, args.at, &hall.stamp).map_err(|e| e.to_string())?;
+    let still = still::take(row, at, &hall.stamp).map_err(|e| e.to_string())?;
     let bytes = still::encode(&still.picture, form).map_err(|e| e.to_string())?;
     write(&args.out, &bytes)?;
     Ok(Printed::Taken {
         found: true,
         window: args.window.clone(),
         camera: camera.id.clone(),
-        asked: args.at,
+        asked: at,
         capture: still.capture,
         stamp: if still.recorded_stamp { "recorded" } else { "drawn" },
         width: still.picture.width,
@@ -125,23 +125,23 @@ fn camera_of<'a>(hall: &'a Hall, args: &StillArgs) -> Result<&'a Camera, String>
     hall.camera(&CameraId::new(id)).ok_or_else(|| format!("no camera {id} in hall.toml (defined: {})", known.join(", ")))
 }
 
-fn nothing(recorder: &Recorder, camera: &Camera, args: &StillArgs) -> Result<Printed, String> {
+fn nothing(recorder: &Recorder, camera: &Camera, args: &StillArgs, at: WallTime) -> Result<Printed, String> {
     let mut found = Nothing { gap: None, before: None, after: None };
     for reach in REACHES_MICROS {
-        let around = Span::new(args.at.plus_micros(-reach), args.at.plus_micros(reach));
+        let around = Span::new(at.plus_micros(-reach), at.plus_micros(reach));
         let timeline = recorder.timeline(&camera.id, around)?;
         let recorded: Vec<Span> = timeline.spans.iter().map(|s| Span::new(s.from, s.to)).collect();
-        found = Nothing::around(args.at, &recorded, &timeline.gaps);
-        if found.nearest(args.at).is_some() {
+        found = Nothing::around(at, &recorded, &timeline.gaps);
+        if found.nearest(at).is_some() {
             break;
         }
     }
-    let nearest = found.nearest(args.at);
+    let nearest = found.nearest(at);
     Ok(Printed::Nothing {
         found: false,
         window: args.window.clone(),
         camera: camera.id.clone(),
-        asked: args.at,
+        asked: at,
         gap: found.gap.map(|g| PrintedGap { from: g.from, to: g.to, cause: g.cause.word(), detail: g.detail }),
         before: found.before,
         after: found.after,

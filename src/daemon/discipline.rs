@@ -14,7 +14,7 @@ use crate::time::{Clock, Patience, RecordedClock, ServerClock, combine, kernel_c
 /// chrony is asked again after this long.
 const ASK_EVERY: Duration = Duration::from_secs(15);
 /// The thread looks this often whether the recorder ends.
-const NAP: Duration = Duration::from_millis(250);
+const NAP: Duration = Duration::from_secs(1);
 
 /// How the server's clock is kept.
 pub struct Discipline {

@@ -13,6 +13,7 @@ use crate::segment::roots::Roots;
 use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
+use crate::stamp::placement::Fit;
 use crate::stamp::reencode::Reencoder;
 use crate::stamp::{StampError, Stamped};
 use crate::time::WallTime;
@@ -137,6 +138,11 @@ impl Run {
             stamper.attach_wall(wall.setup());
         }
         Ok(Self { stamper: Some(stamper), tail, newest_in: None })
+    }
+
+    /// How much of the stamp has room in this run's pictures; `None` without a stamp.
+    pub fn fit(&self) -> Option<Fit> {
+        self.stamper.as_ref().map(Reencoder::fit)
     }
 
     /// True when this run's pictures carry the stamp.

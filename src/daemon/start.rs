@@ -21,7 +21,7 @@ use super::watch::Watch;
 use super::{control, resume, storage, wall};
 use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
-use crate::hall::{Camera, CameraId, Hall, StampMode};
+use crate::hall::{Camera, CameraId, Complaints, Hall, Severity, StampMode};
 use crate::live::LiveHub;
 use crate::observe::meter::Meter;
 use crate::segment::disk::{DiskNews, OnNews};
@@ -31,7 +31,7 @@ use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSetti
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
 use crate::stamp::encoders::{self, EncoderDescription};
-use crate::stamp::{StampError, check_label};
+use crate::stamp::{StampError, check};
 use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
 use crate::viewer::{self, Shown};
@@ -67,6 +67,9 @@ pub enum StartError {
     /// Stamping cannot work with these settings.
     #[error("stamp: {0}")]
     Stamp(#[from] StampError),
+    /// Labels that cannot be drawn.
+    #[error("{0}")]
+    Labels(Complaints),
     /// The viewer cannot start.
     #[error("viewer: {0}")]
     Viewer(String),
@@ -254,11 +257,18 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
     if stamped.is_empty() {
         return Ok(None);
     }
-    for camera in stamped {
-        // Whatever size a camera sends, a label that does not fit R2's 1080P will not do.
-        check_label(&hall.label_lines(camera), &hall.stamp, 1920, 1080)?;
-    }
+    check_labels(hall)?;
     Ok(Some(encoders::choose(&hall.stamp)?))
+}
+
+/// Refuses labels that cannot be drawn; what should be better is logged.
+fn check_labels(hall: &Hall) -> Result<(), StartError> {
+    let complaints = check::labels(hall, &std::env::temp_dir())?;
+    let (errors, warnings): (Vec<_>, Vec<_>) = complaints.into_iter().partition(|c| c.severity == Severity::Error);
+    for warning in warnings {
+        tracing::warn!("hall.toml: {warning}");
+    }
+    if errors.is_empty() { Ok(()) } else { Err(StartError::Labels(Complaints::new(None, errors))) }
 }
 
 fn start_roots(

@@ -103,7 +103,7 @@ impl WallTaker for ToChannel {
         match stamped {
             Stamped::Format(video) => {
                 self.meter.wall_picture(true);
-                self.channel.publish_format(&StreamFormat { video, audio: None });
+                self.channel.publish_format(&StreamFormat { video, audio: None }, true);
             }
             Stamped::Unit(unit) => self.channel.publish(&AccessUnit::Video(unit)),
             Stamped::Failed(_) | Stamped::Finished => {
@@ -181,7 +181,7 @@ impl SecondStream {
             // Tiles are silent: sound comes with the full picture.
             SourceEvent::Format(format) => {
                 self.meter.wall_picture(true);
-                self.channel.publish_format(&StreamFormat { audio: None, ..format });
+                self.channel.publish_format(&StreamFormat { audio: None, ..format }, self.meter.facts().stamped);
             }
             SourceEvent::Unit(unit @ AccessUnit::Video(_)) => {
                 *delivered = true;

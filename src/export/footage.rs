@@ -99,6 +99,7 @@ pub fn unit(file: &File, part: &Part, place: &Place) -> std::io::Result<VideoUni
         capture: capture(part, place.pts_90k),
         // Where the time came from stands in the recording; nothing here goes by it.
         time_source: TimeSource::Replay,
+        other_capture: None,
         random_access: place.random_access,
         data: place.read(file)?,
     })

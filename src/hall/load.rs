@@ -192,6 +192,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let storage = list(reader, "storage").into_iter().map(|s| sections::storage(reader, s, place.base_dir)).collect();
     let drafts = Drafts { zones, cameras, pickups, windows, storage };
     checks::all(reader, &drafts);
+    let label_texts = super::stamp_layout::written(reader, &root, &drafts);
 
     // A section that is left out is an empty one: every key of it has a default.
     let empty = toml_edit::Table::new();
@@ -220,7 +221,9 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { wall, calendar, hours, retention, backup, evidence, time, ..built })
+    let hall = Hall { wall, calendar, hours, retention, backup, evidence, time, label_texts, ..built };
+    super::stamp_layout::check(reader, &hall);
+    Some(hall)
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -260,6 +263,7 @@ fn build(
             pipelines: stamp.pipelines,
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
+            layout: stamp.layout,
         },
         wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },
@@ -269,6 +273,7 @@ fn build(
         backup: None,
         evidence,
         time: super::ClockLimits::default(),
+        label_texts: Vec::new(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -296,6 +301,7 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         credentials: draft.credentials,
         stamp: draft.stamp?,
         transport: draft.transport?,
+        label: draft.label,
     })
 }
 

@@ -15,6 +15,7 @@ mod reader;
 mod retention;
 mod secret;
 mod sections;
+mod stamp_layout;
 mod suggest;
 mod wall;
 
@@ -33,6 +34,7 @@ pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
 pub use wall::WallSettings;
+pub use stamp_layout::{Corner, LabelTemplate, LabelText, StampLayout};
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {
@@ -123,6 +125,8 @@ pub struct Hall {
     pub evidence: EvidenceSettings,
     /// How wrong clocks may be.
     pub time: ClockLimits,
+    /// Where in the file the texts of the labels are written.
+    pub label_texts: Vec<LabelText>,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -223,6 +227,8 @@ pub struct Camera {
     pub stamp: StampMode,
     /// How media travels.
     pub transport: RtspTransport,
+    /// A label of its own; that of `[stamp]` where it has none.
+    pub label: Option<LabelTemplate>,
 }
 
 /// A pickup (拾音器) that is a device of its own.
@@ -325,6 +331,14 @@ pub struct StampSettings {
     pub font: Option<PathBuf>,
     /// Bit rate of the stamped stream in kbit/s for 1080p; other sizes scale with their area. 3000 by default.
     pub bitrate_kbps: u32,
+    /// What the stamp says and where it stands.
+    pub layout: StampLayout,
+}
+
+impl Default for StampSettings {
+    fn default() -> Self {
+        Self { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000, layout: StampLayout::default() }
+    }
 }
 
 /// `[viewer]`: the web viewer.
@@ -363,17 +377,9 @@ impl Hall {
         }
     }
 
-    /// The two lines of a camera's label (R8): division and hall; zone, windows and `云台` for a PTZ camera.
+    /// The two lines of a camera's label (R8), as its `label` or that of `[stamp]` says; by default division and hall, and zone,
+    /// windows and `云台` for a PTZ camera.
     pub fn label_lines(&self, camera: &Camera) -> [String; 2] {
-        let zone = self.zone(&camera.zone).map_or("", |z| z.zone_type.as_str());
-        let numbers: Vec<&str> = self.windows_of(&camera.id).map(|w| w.id.as_str().trim_start_matches('0')).collect();
-        let mut second = zone.to_owned();
-        if !numbers.is_empty() {
-            second.push_str(&format!(" {}号窗口", numbers.join("、")));
-        }
-        if camera.kind == CameraKind::Ptz {
-            second.push_str(" 云台");
-        }
-        [format!("{} {}", self.division, self.name), second]
+        camera.label.as_ref().unwrap_or(&self.stamp.layout.label).lines(self, camera)
     }
 }

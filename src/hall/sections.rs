@@ -9,10 +9,10 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place, wall};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place, stamp_layout, wall};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 15] = [
+pub(super) const SECTIONS: [(&str, bool); 16] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -65,6 +65,7 @@ pub(super) struct CameraDraft {
     pub(super) credentials: Option<Credentials>,
     pub(super) stamp: Option<StampMode>,
     pub(super) transport: Option<RtspTransport>,
+    pub(super) label: Option<stamp_layout::LabelTemplate>,
 }
 
 pub(super) struct PickupDraft {
@@ -93,6 +94,7 @@ pub(super) struct StampDraft {
     pub(super) pipelines: Option<PathBuf>,
     pub(super) font: Option<PathBuf>,
     pub(super) bitrate_kbps: u32,
+    pub(super) layout: stamp_layout::StampLayout,
 }
 
 /// Where paths start, and what may be looked up outside the file.
@@ -211,6 +213,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
             "stamp",
             "transport",
             "name",
+            "label",
         ],
     );
     let id = id(reader, &section, "\"C3\"");
@@ -226,6 +229,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
         credentials: secret::credentials(reader, &section, place.base_dir, place.secrets.then_some(place.surroundings)),
         stamp: reader.choice(&section, "stamp", &stamps, Some(StampMode::Reencode)),
         transport: reader.choice(&section, "transport", &transports, Some(RtspTransport::Tcp)),
+        label: stamp_layout::template(reader, &section),
     };
     if draft.wall_url.is_some() {
         wall::second_stream(reader, &section, draft.wall_url == draft.url, draft.stamp == Some(StampMode::Reencode));
@@ -336,7 +340,8 @@ pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &P
 }
 
 pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>) -> StampDraft {
-    reader.refuse_unknown(section, &["encoder", "pipelines", "font", "bitrate_kbps"]);
+    let own = ["encoder", "pipelines", "font", "bitrate_kbps"];
+    reader.refuse_unknown(section, &[own.as_slice(), stamp_layout::KEYS.as_slice()].concat());
     let mut existing = |key: &str, example: &str| {
         let path = place::resolve(place.base_dir, &reader.text(section, key, Need::Optional, example)?);
         if !place.surroundings.exists(&path) {
@@ -362,6 +367,7 @@ pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>
         pipelines,
         font,
         bitrate_kbps: reader.number(section, "bitrate_kbps", 3000, 300..=20000, Words::same("kbit/s")),
+        layout: stamp_layout::read(reader, section),
     }
 }
 

@@ -11,6 +11,17 @@ use ffmpeg_next as ffmpeg;
 /// What libav could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum LibavError {
+    /// This build of libav lacks the codec.
+    #[error("libav has no {0} (Debian package: libavcodec59)")]
+    NoCodec(&'static str),
+    /// A codec refused.
+    #[error("{doing}: {reason}")]
+    Codec {
+        /// What was attempted.
+        doing: &'static str,
+        /// What libav says.
+        reason: ffmpeg::Error,
+    },
     /// A file could not be opened or read.
     #[error("read {path}: {reason}")]
     File {
@@ -19,6 +30,10 @@ pub enum LibavError {
         /// What libav says.
         reason: ffmpeg::Error,
     },
+}
+
+fn codec_error(doing: &'static str) -> impl Fn(ffmpeg::Error) -> LibavError {
+    move |reason| LibavError::Codec { doing, reason }
 }
 
 /// Starts libav once and keeps its own log to errors.

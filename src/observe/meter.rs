@@ -9,6 +9,7 @@ use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
+use crate::stamp::placement::Fit;
 use crate::time::WallTime;
 
 /// Rates are taken over this many whole seconds.
@@ -45,6 +46,8 @@ pub struct Facts {
     pub stamp_trouble: Option<(GapCause, String)>,
     /// True while a small picture is made or fetched for the wall.
     pub wall_picture: bool,
+    /// How much of the recorder's stamp has room in the picture.
+    pub stamp_fit: Option<Fit>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -157,6 +160,7 @@ impl Meter {
         facts.last_end = Some(end);
         facts.audio_level_dbfs = None;
         facts.unrecorded = None;
+        facts.stamp_fit = None;
         facts.rates = Rates::default();
     }
 
@@ -170,6 +174,11 @@ impl Meter {
     /// Whether a small picture is being made or fetched for the wall.
     pub fn wall_picture(&self, runs: bool) {
         self.lock().wall_picture = runs;
+    }
+
+    /// How much of the recorder's stamp has room in the pictures being recorded.
+    pub fn stamp_fits(&self, fit: Option<Fit>) {
+        self.lock().stamp_fit = fit;
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -6,10 +6,15 @@
 //! for tiles from what it decodes.
 
 pub mod blend;
+mod breaking;
 mod caps;
+pub mod characters;
+pub mod check;
 pub mod draw;
 pub mod encoders;
 pub mod glyphs;
+pub mod i420;
+pub mod limit;
 mod painter;
 pub mod placement;
 mod probe;
@@ -30,7 +35,8 @@ use thiserror::Error;
 
 use crate::hall::StampSettings;
 use crate::media::{VideoFormat, VideoUnit};
-use painter::Painter;
+use characters::Sort;
+use draw::StampDrawer;
 use placement::Layout;
 
 /// What a stamper gives back, in order.
@@ -67,12 +73,14 @@ pub enum StampError {
         reason: String,
     },
     /// The font has no picture for a character of the label.
-    #[error("the font has no glyph for `{}` (U+{:04X}) in `{text}`; write the label without it or set `font` in [stamp] to a font that has it", character.escape_debug(), *character as u32)]
+    #[error("no glyph for {} `{}` (U+{:04X}) of `{text}` in the font {}: {}", Sort::of(*character), character.escape_debug(), *character as u32, font.display(), Sort::of(*character).remedy_en())]
     NoGlyph {
         /// The character.
         character: char,
         /// The text it stands in.
         text: String,
+        /// The font file.
+        font: PathBuf,
     },
     /// The label does not fit even at the smallest legible size.
     #[error(
@@ -191,7 +199,7 @@ fn list_paths(paths: &[PathBuf]) -> String {
 /// # Errors
 /// [`StampError::LabelTooLong`], [`StampError::NoGlyph`], [`StampError::FontMissing`], [`StampError::FontUnreadable`].
 pub fn check_label(label: &[String; 2], settings: &StampSettings, width: u32, height: u32) -> Result<Layout, StampError> {
-    Painter::new(label, settings)?.layout(width, height)
+    StampDrawer::new(label, settings)?.layout(width, height)
 }
 
 /// Starts GStreamer once per process; later calls give the first call's result.

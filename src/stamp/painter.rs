@@ -26,23 +26,23 @@ impl Painter {
         Ok(Self { drawer: StampDrawer::new(label, settings)?, format: None })
     }
 
-    /// Where the stamp stands in a picture of this size.
+    /// The best stamp there is room for in a picture of this size.
     ///
     /// # Errors
-    /// [`StampError::LabelTooLong`].
-    pub fn layout(&self, width: u32, height: u32) -> Result<Layout, StampError> {
-        self.drawer.layout(width, height)
+    /// [`StampError::LabelTooLong`] when there is no room even for the time.
+    pub fn fitted(&self, width: u32, height: u32) -> Result<Layout, StampError> {
+        self.drawer.fitted(width, height)
     }
 
     /// Takes the format of the pictures that follow.
     ///
     /// # Errors
-    /// A sentence, for pictures that are not 8-bit 4:2:0 or too small for the label.
+    /// A sentence, for pictures that are not 8-bit 4:2:0 or too small even for the time.
     pub fn set_format(&mut self, info: gst_video::VideoInfo) -> Result<(), String> {
         if !matches!(info.format(), gst_video::VideoFormat::I420 | gst_video::VideoFormat::Nv12) {
             return Err(format!("pictures at the element `stamp` are {} instead of I420 or NV12", info.format()));
         }
-        self.layout(info.width(), info.height()).map_err(|e| e.to_string())?;
+        self.fitted(info.width(), info.height()).map_err(|e| e.to_string())?;
         let full = info.colorimetry().range() == gst_video::VideoColorRange::Range0_255;
         self.format = Some((info, if full { Range::Full } else { Range::Limited }));
         Ok(())

@@ -19,6 +19,7 @@ use gstreamer_video as gst_video;
 use super::caps::{encoded_format, input_caps, with_known_matrix};
 use super::encoders::{Built, EncoderDescription, Fill};
 use super::painter::Painter;
+use super::placement::Fit;
 use super::rhythm::{KeyClock, frame_rate};
 use super::sample_entry::video_format;
 use super::under_way::UnderWay;
@@ -55,6 +56,7 @@ pub struct Reencoder {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,
     shared: Arc<Shared>,
+    fit: Fit,
 }
 
 /// What the caller, the pipeline's thread and its bus share. `state` is never held together with another lock; `in_sink` is taken
@@ -103,8 +105,8 @@ impl Reencoder {
     /// Key frames fall on the minute grid.
     ///
     /// # Errors
-    /// Everything that can be known before the first picture: font, a character without a glyph, a label that does not fit, an
-    /// unusable configuration record, a wrong description.
+    /// Everything that can be known before the first picture: font, a character without a glyph, a picture too small even for the
+    /// time, an unusable configuration record, a wrong description.
     pub fn start(
         input: &VideoFormat,
         label: &[String; 2],
@@ -130,7 +132,7 @@ impl Reencoder {
     ) -> Result<Self, StampError> {
         super::gst_init()?;
         let painter = Painter::new(label, settings)?;
-        painter.layout(input.width, input.height)?;
+        let fit = painter.fitted(input.width, input.height)?.fit;
         let caps = input_caps(input)?;
         let fill = Fill {
             codec: input.codec,
@@ -151,7 +153,7 @@ impl Reencoder {
         });
         connect(&built, &shared, painter, KeyClock::new(key_grid_seconds));
         let Built { pipeline, input, .. } = built;
-        let reencoder = Self { pipeline, input, shared };
+        let reencoder = Self { pipeline, input, shared, fit };
         reencoder.pipeline.set_state(gst::State::Playing).map_err(|_| {
             let reason = lock(&reencoder.shared.state).ended.clone();
             let reason = reason.unwrap_or_else(|| "the pipeline does not start".to_owned());
@@ -222,6 +224,11 @@ impl Reencoder {
         }
         self.input.set_caps(Some(&held.caps));
         held.buffers.into_iter().try_for_each(|buffer| self.input.push_buffer(buffer).map(|_| ()))
+    }
+
+    /// How much of the stamp has room in pictures of the size it was started with.
+    pub fn fit(&self) -> Fit {
+        self.fit
     }
 
     /// Pictures waiting to be decoded.

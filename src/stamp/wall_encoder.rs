@@ -320,6 +320,7 @@ impl Shared {
             pts_90k: of_picture.pts_90k,
             capture: of_picture.capture,
             time_source: of_picture.time_source,
+            other_capture: None,
             random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
             data: Bytes::copy_from_slice(&map),
         }));

@@ -418,21 +418,26 @@ function captureNear(number, near) {
   return near + (ahead > 8000 ? ahead - 16_000 : ahead)
 }
 
-/** Asserts that the stamp over every picture says the second in which that very picture was taken. */
+/**
+ * Asserts that the stamp over every picture is that of this very picture: its time is the time at which the camera took the picture of
+ * this number, give or take what the recorder's own measurement of it is off by as a whole, and its text is the second of that time.
+ */
 function assertStamps(seen) {
   const read = seen.filter((s) => s.number !== null && s.same)
-  assert.ok(read.length >= 15, `only ${read.length} of ${seen.length} pictures could be read`)
+  assert.ok(read.length >= 10, `only ${read.length} of ${seen.length} pictures could be read`)
+  const off = read.map((s) => s.capture - captureNear(s.number, s.capture)).sort((a, b) => a - b)[read.length >> 1]
+  assert.ok(Math.abs(off) < 500, `the capture times are off by ${off} ms as a whole`)
   const seconds = new Set()
-  let worst = 0
   for (const s of read) {
     assert.ok(s.drawn, 'no stamp over a picture that carries none')
     const truth = captureNear(s.number, s.capture)
-    worst = Math.max(worst, Math.abs(truth - s.capture))
-    assert.equal(s.text.slice(-8), clockOf(truth).slice(11, 19), `picture ${s.number}, taken at ${clockOf(truth)}: the stamp says ${s.text}`)
+    // A neighbour is 80 ms away.
+    assert.ok(Math.abs(s.capture - truth - off) < 35, `picture ${s.number}, taken at ${clockOf(truth)}: the stamp is that of ${clockOf(s.capture)}`)
+    assert.equal(s.text.slice(-8), clockOf(s.capture).slice(11, 19), `picture ${s.number} of ${clockOf(s.capture)}: the stamp says ${s.text}`)
     seconds.add(s.text)
   }
   assert.ok(seconds.size >= 3, `only ${[...seconds].join(', ')}`)
-  return `${read.length} pictures, ${seconds.size} seconds, capture time off by ${worst.toFixed(1)} ms at worst`
+  return `${read.length} pictures, ${seconds.size} seconds, capture time off by ${off.toFixed(1)} ms`
 }
 
 const bare = hall.windows.find((w) => w.id === process.env.JIANCHA_UNSTAMPED)
@@ -448,7 +453,10 @@ if (bare) {
     const small = assertStamps(await watchStamp(tileOf(bare.camera), 3500))
     assert.deepEqual(await page.$$eval(`${tileOf(bare.camera)} [data-test=stamp-label]`, (all) => all.map((l) => l.textContent)), label)
     assert.match(await page.textContent(`${tileOf(bare.camera)} [data-test=stamp-added]`), /叠加于显示/)
-    assert.equal(await page.locator(`${tileOf(camera)} [data-test=stamp].drawn`).count(), 0, 'a second stamp over a picture that carries one')
+    await until('a stamp over the other window just where it carries none', 30_000, async () => {
+      const [stamped, drawn] = [(await measured()).stamped, await page.locator(`${tileOf(camera)} [data-test=stamp].drawn`).count()]
+      return { done: (drawn === 0) === stamped, stamped, drawn }
+    })
     await shot('stamp-wall')
     await page.click(`.tree [data-window="${bare.id}"]`)
     await page.waitForSelector(`.tile.focused[data-camera="${bare.camera}"]`)

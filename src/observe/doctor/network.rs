@@ -101,6 +101,7 @@ mod tests {
             credentials: None,
             stamp: StampMode::Reencode,
             transport: RtspTransport::Tcp,
+            label: None,
         }
     }
 

@@ -15,9 +15,10 @@ const MOST_HOURS: i64 = 20;
 /// A clock that gains or loses this much against ours is not kept by a time server; below the second it counts as kept again.
 const DRIFTING_PPM: i64 = 100;
 const KEPT_PPM: i64 = 60;
-/// The trend is taken over half an hour, from one value a minute, and known from nine minutes on.
+/// The trend is taken over half an hour, from one difference a minute, and known from nine minutes on.
 const TREND_STEP_MICROS: i64 = 60 * MICROS_PER_SECOND;
 const TREND_POINTS: usize = 31;
+const MOST_GAIN_MICROS: i64 = 200_000;
 const SHORTEST_TREND_MICROS: i64 = 9 * TREND_STEP_MICROS;
 
 /// How a camera's clock is judged (摄像机时钟的判定).
@@ -100,11 +101,13 @@ pub fn judge(before: ClockVerdict, facts: Facts) -> ClockVerdict {
     }
 }
 
-/// How much a clock gains: a line laid through its differences of the last half hour.
+/// How much a clock gains: the median slope between any two of its differences of the last half hour (Theil and Sen), which a few
+/// odd ones do not change.
 #[derive(Clone, Debug, Default)]
 pub struct Trend {
     /// Our time and camera clock minus ours, both in microseconds.
     points: VecDeque<(i64, i64)>,
+    ppm: Option<i64>,
 }
 
 impl Trend {
@@ -114,33 +117,42 @@ impl Trend {
         if self.points.back().is_some_and(|(last, _)| at.saturating_sub(*last) < TREND_STEP_MICROS) {
             return;
         }
+        // No clock gains that much in a minute: the line to the camera has become slower, or faster.
+        if self.points.back().is_some_and(|(_, last)| skew_micros.saturating_sub(*last).saturating_abs() > MOST_GAIN_MICROS) {
+            self.clear();
+        }
         self.points.push_back((at, skew_micros));
         while self.points.len() > TREND_POINTS {
             self.points.pop_front();
         }
+        self.ppm = self.slope();
     }
 
     /// Forgets everything: the clock was set.
     pub fn clear(&mut self) {
-        self.points.clear();
+        *self = Self::default();
     }
 
     /// The gain in parts per million; `None` while too little is known.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "half an hour in microseconds")]
     pub fn ppm(&self) -> Option<i64> {
+        self.ppm
+    }
+
+    fn slope(&self) -> Option<i64> {
         let (first, last) = (self.points.front()?, self.points.back()?);
-        if last.0 - first.0 < SHORTEST_TREND_MICROS {
+        if last.0.saturating_sub(first.0) < SHORTEST_TREND_MICROS {
             return None;
         }
-        let n = self.points.len() as f64;
-        let at = |p: &(i64, i64)| (p.0 - first.0) as f64 / MICROS_PER_SECOND as f64;
-        let skew = |p: &(i64, i64)| (p.1 - first.1) as f64;
-        let mean = |of: &dyn Fn(&(i64, i64)) -> f64| self.points.iter().map(of).sum::<f64>() / n;
-        let (mean_at, mean_skew) = (mean(&at), mean(&skew));
-        let both: f64 = self.points.iter().map(|p| (at(p) - mean_at) * (skew(p) - mean_skew)).sum();
-        let square: f64 = self.points.iter().map(|p| (at(p) - mean_at).powi(2)).sum();
-        // Microseconds per second are parts per million.
-        (square > 0.0).then(|| (both / square).round() as i64)
+        let mut slopes: Vec<i64> = Vec::with_capacity(TREND_POINTS * TREND_POINTS / 2);
+        for (n, (at, skew)) in self.points.iter().enumerate() {
+            for (later, then) in self.points.iter().skip(n + 1) {
+                // Microseconds per second are parts per million; points are a minute apart at least.
+                let seconds = (later.saturating_sub(*at) / MICROS_PER_SECOND).max(1);
+                slopes.push(then.saturating_sub(*skew) / seconds);
+            }
+        }
+        let middle = slopes.len() / 2;
+        Some(*slopes.select_nth_unstable(middle).1)
     }
 }
 
@@ -195,5 +207,20 @@ mod tests {
         }
         trend.clear();
         assert_eq!(trend.ppm(), None);
+    }
+
+    #[test]
+    fn a_line_that_is_behind_for_a_while_is_no_gain() {
+        let mut trend = Trend::default();
+        for minute in 0..60 {
+            let behind = match minute {
+                20..30 => -700_000,
+                45..50 => -150_000,
+                _ => 0,
+            };
+            let noise = (minute * 7919 % 21 - 10) * 500;
+            trend.note(WallTime::from_micros(minute * 60 * SECOND), behind + noise);
+            assert!(trend.ppm().is_none_or(|ppm| ppm.abs() < 60), "{:?} at {minute}", trend.ppm());
+        }
     }
 }

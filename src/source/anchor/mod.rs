@@ -51,8 +51,6 @@ pub struct Anchor {
     limits: ClockLimits,
     /// Least `arrival - media` per bucket of media time, oldest first.
     delays: VecDeque<(i64, i64)>,
-    /// `arrival - media` of the newest unit.
-    newest_delay: Option<i64>,
     reports: Reports,
     /// True while the reports are believed.
     trusts: bool,
@@ -76,7 +74,6 @@ impl Anchor {
         Self {
             limits,
             delays: VecDeque::new(),
-            newest_delay: None,
             reports: Reports::default(),
             trusts: false,
             applied: None,
@@ -89,7 +86,6 @@ impl Anchor {
     /// A unit of media time `media_micros` arrived at `arrival`.
     pub fn arrived(&mut self, media_micros: i64, arrival: WallTime) {
         let delay = arrival.as_micros() - media_micros;
-        self.newest_delay = Some(delay);
         let bucket = media_micros.div_euclid(BUCKET_MICROS);
         match self.delays.back_mut() {
             Some((last, least)) if *last >= bucket => *least = (*least).min(delay),
@@ -104,12 +100,10 @@ impl Anchor {
     /// Gives what is known of the camera's clock by now.
     ///
     /// A report tells the moment it was sent and comes late by the network's delay. What of that delay can be known is taken out:
-    /// by how much the newest unit came later than the least delayed one. The rest, a camera's distance, counts as its skew.
+    /// by how much the units of these seconds came later than the least delayed one of the minute. The rest, a camera's distance,
+    /// counts as its skew.
     pub fn reported(&mut self, media_micros: i64, ntp: WallTime, arrival: WallTime) -> CameraClock {
-        let excess = match (self.newest_delay, self.least_delay()) {
-            (Some(newest), Some(least)) => (newest - least).clamp(0, LONGEST_EXCESS_MICROS),
-            _ => 0,
-        };
+        let excess = self.excess();
         let skew = ntp.micros_since(arrival).saturating_add(excess);
         self.reports.take(media_micros, ntp, skew, arrival, self.limits.camera_skew_micros());
         self.trusts = self.believable(media_micros);
@@ -126,10 +120,17 @@ impl Anchor {
         self.delays.iter().map(|(_, d)| *d).min()
     }
 
+    /// By how much the line is behind: the least delay of these seconds over that of the minute.
+    fn excess(&self) -> i64 {
+        let recent = self.delays.iter().rev().take(2).map(|(_, d)| *d).min();
+        let (Some(recent), Some(least)) = (recent, self.least_delay()) else { return 0 };
+        (recent - least).clamp(0, LONGEST_EXCESS_MICROS)
+    }
+
     /// Whether the reports win. Once they have lost they must do better to win again, so that a camera at a limit does not flap.
     fn believable(&self, media_micros: i64) -> bool {
-        let (Some(offset), Some(skew)) = (self.reports.offset(media_micros), self.reports.skew()) else { return false };
         let clock = self.reports.clock();
+        let (Some(offset), Some(skew)) = (self.reports.offset(media_micros), clock.skew_micros) else { return false };
         let kept = matches!(clock.verdict, ClockVerdict::Good | ClockVerdict::Stepping) && !self.reports.jumps_often();
         let within = |limit: i64| if self.trusts { limit } else { limit / 5 * 4 };
         // A camera 2 s off needs no alarm yet, but nobody wants its time in the picture.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::camera_clock::{CameraClock, ClockVerdict, Facts, Trend, is_unset, judge};
+use super::camera_clock::{CameraClock, Facts, Trend, is_unset, judge};
 use crate::time::{MICROS_PER_SECOND, WallTime};
 
 /// A report that differs from the last accepted one by more than this has jumped: 200 ms, and what a clock and a media clock may
@@ -47,7 +47,7 @@ pub(super) struct Reports {
     /// Media times at which a report jumped.
     jumps: VecDeque<i64>,
     trend: Trend,
-    verdict: ClockVerdict,
+    clock: CameraClock,
 }
 
 impl Reports {
@@ -92,11 +92,12 @@ impl Reports {
             drift_ppm: self.trend.ppm(),
             limit_micros,
         };
-        self.verdict = judge(self.verdict, facts);
+        let verdict = judge(self.clock.verdict, facts);
+        self.clock = CameraClock { verdict, skew_micros: Some(skew_micros), drift_ppm: facts.drift_ppm };
     }
 
     /// Camera clock minus ours: the median of the last reports, so that one late report does not count.
-    pub fn skew(&self) -> Option<i64> {
+    fn skew(&self) -> Option<i64> {
         let mut sorted: Vec<i64> = self.skews.iter().copied().collect();
         sorted.sort_unstable();
         sorted.get(sorted.len().checked_sub(1)? / 2).copied()
@@ -119,6 +120,6 @@ impl Reports {
 
     /// What is known of the camera's clock.
     pub fn clock(&self) -> CameraClock {
-        CameraClock { verdict: self.verdict, skew_micros: self.skew(), drift_ppm: self.trend.ppm() }
+        self.clock
     }
 }

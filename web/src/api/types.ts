@@ -95,6 +95,14 @@ export interface AudioMeasured {
 
 export type TimeSource = 'sender-report' | 'arrival' | 'replay'
 
+/** A camera's clock as its sender reports show it. */
+export interface CameraClock {
+  verdict: 'good' | 'off' | 'time-zone' | 'unset' | 'stepping' | 'drifting'
+  hours: number | null
+  drift_ppm: number | null
+  text: Bilingual
+}
+
 export interface CameraState {
   id: string
   kind: CameraKind
@@ -115,6 +123,7 @@ export interface CameraState {
   audio: AudioMeasured | null
   time_source: TimeSource | null
   clock_skew_ms: number | null
+  clock: CameraClock | null
   connections: number
 }
 
@@ -154,6 +163,9 @@ export interface Alarm {
 export interface ClockState {
   synchronised: boolean
   max_error_ms: number
+  limit_ms: number
+  source: string
+  leap: string | null
 }
 
 export interface HallState {
@@ -174,6 +186,8 @@ export interface RecordedSpan {
   from: Rfc3339
   to: Rfc3339
   stamped: boolean
+  /** How the server's clock was kept; left out where that is not known. */
+  clock?: 'disciplined' | 'undisciplined'
   /** It was lost and came back from the backup copy. */
   restored?: boolean
 }

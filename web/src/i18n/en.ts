@@ -264,7 +264,7 @@ const en: Shape<typeof zh> = {
     notStamped: 'No stamp',
     byCamera: 'by the camera',
     atViewing: 'when seen',
-    skew: '{n} ms',
+    skew: '{n} s',
     skewNone: 'not measured',
     timeSource: { 'sender-report': 'camera’s reports', arrival: 'from arrival', replay: 'replay clock' },
     cause: 'Cause',

@@ -260,7 +260,7 @@ export default {
     notStamped: '未叠加',
     byCamera: '摄像机自带',
     atViewing: '显示时叠加',
-    skew: '{n} 毫秒',
+    skew: '{n} 秒',
     skewNone: '未测得',
     timeSource: { 'sender-report': '摄像机报时', arrival: '按到达推算', replay: '回放时钟' },
     cause: '原因',
