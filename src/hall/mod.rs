@@ -33,8 +33,8 @@ pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
-pub use wall::WallSettings;
 pub use stamp_layout::{Corner, LabelTemplate, LabelText, StampLayout};
+pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {

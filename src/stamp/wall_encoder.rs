@@ -15,6 +15,7 @@ use gstreamer_video as gst_video;
 
 use super::caps::encoded_format;
 use super::painter::Painter;
+use super::placement::Fit;
 use super::rhythm::KeyClock;
 use super::sample_entry::video_format;
 use super::under_way::Companion;
@@ -252,19 +253,15 @@ fn paced(camera: gst::Fraction, wall: u32) -> gst::Fraction {
     if camera.numer() > 0 && camera < wall { camera } else { wall }
 }
 
-/// The painter of the small picture. Where the label does not fit, the time alone is drawn: the tile shows the camera's place
-/// beneath, and the recording carries both.
+/// The painter of the small picture. Where the label does not fit, as much of it is drawn as there is room for, at least the time: the
+/// tile shows the camera's place beneath, and the recording carries both.
 fn painter(setup: &WallSetup, width: u32, height: u32) -> Result<Painter, StampError> {
     let painter = Painter::new(&setup.label, &setup.stamp)?;
-    match painter.layout(width, height) {
-        Ok(_) => Ok(painter),
-        Err(e @ StampError::LabelTooLong { .. }) => {
-            tracing::warn!(camera = setup.camera, "the wall picture carries the time only: {e}");
-            let time_only = Painter::new(&[String::new(), String::new()], &setup.stamp)?;
-            time_only.layout(width, height).map(|_| time_only)
-        }
-        Err(e) => Err(e),
+    let fit = painter.fitted(width, height)?.fit;
+    if fit > Fit::Small {
+        tracing::info!(camera = setup.camera, ?fit, "the wall picture has no room for the whole label");
     }
+    Ok(painter)
 }
 
 impl Shared {
@@ -385,7 +382,7 @@ mod tests {
     use super::*;
 
     fn settings() -> (StampSettings, WallSettings) {
-        let stamp = StampSettings { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 };
+        let stamp = StampSettings::default();
         (stamp, WallSettings::default())
     }
 
