@@ -222,7 +222,7 @@ export interface PlaybackGrant {
 }
 
 /** `full` as recorded, with sound; `wall` small and silent, for a tile. */
-export type LivePicture = 'full' | 'wall'
+export type PictureSize = 'full' | 'wall'
 
 /** Text messages of the live WebSocket; `format` and `fragment` are each followed by one binary message. */
 export type LiveMessage =
@@ -231,7 +231,7 @@ export type LiveMessage =
   | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean; stamped?: boolean }
   | ({ type: 'waiting' } & Bilingual)
   | { type: 'skipped'; count: number }
-  | ({ type: 'picture'; picture: LivePicture; why?: string } & Partial<Bilingual>)
+  | ({ type: 'picture'; picture: PictureSize; why?: string } & Partial<Bilingual>)
 
 export interface ApiErrorBody {
   error: { code: string; zh: string; en: string; request_id: string }
