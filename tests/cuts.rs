@@ -55,7 +55,7 @@ fn file() -> Vec<u8> {
             sample_rate: 8000,
             channels: 1,
             codec_string: "flac".into(),
-            sample_entry: boxes::flac(1, 8000, &jiancha::media::libav::flac_stream_info(8000, 1000)),
+            sample_entry: boxes::flac(1, 8000, &jiancha::media::flac::stream_info(8000, 1000)),
             origin: Some("G.711 A-law".into()),
         }),
     };

@@ -38,7 +38,7 @@ fn format() -> StreamFormat {
             sample_rate: 8000,
             channels: 1,
             codec_string: "flac".into(),
-            sample_entry: boxes::flac(1, 8000, &jiancha::media::libav::flac_stream_info(8000, 160)),
+            sample_entry: boxes::flac(1, 8000, &jiancha::media::flac::stream_info(8000, 160)),
             origin: Some("G.711 A-law".into()),
         }),
     }

@@ -237,6 +237,7 @@ impl State<'_> {
                 let trouble = (!run.stamps()).then(|| self.stamp_trouble.clone().unwrap_or_else(none_works));
                 task.settings.meter.refused(None);
                 task.settings.meter.stamping(run.stamps(), trouble);
+                task.settings.meter.stamp_fits(run.fit());
                 tracing::info!(camera = %task.camera.id, run = run_name, stamped = run.stamps(), video = ?format.video, audio = ?format.audio, "run begins");
                 self.run = Some(run);
                 self.note(LastWord::Started, LedgerEvent::Started, String::new());

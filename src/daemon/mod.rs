@@ -12,6 +12,7 @@ mod resume;
 mod run;
 mod start;
 pub mod storage;
+mod wall;
 mod watch;
 
 pub use run::{Run, RunError, RunSettings, name as run_name};

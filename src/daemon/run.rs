@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::wall::WallMaker;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, StampSettings};
 use crate::live::LiveChannel;
@@ -12,6 +13,7 @@ use crate::segment::roots::Roots;
 use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
+use crate::stamp::placement::Fit;
 use crate::stamp::reencode::Reencoder;
 use crate::stamp::{StampError, Stamped};
 use crate::time::WallTime;
@@ -46,6 +48,8 @@ pub struct RunSettings {
     pub meter: Arc<Meter>,
     /// Tells how the server's clock is kept; `None` for a replay.
     pub clock: Option<ClockReader>,
+    /// Small pictures for the wall, made from what is decoded for the stamp; `None` when the hall wants none.
+    pub wall: Option<Arc<WallMaker>>,
 }
 
 /// A run that takes units.
@@ -119,6 +123,9 @@ impl Run {
         });
         let Some(encoder) = encoder else {
             tail.begin(format.video.clone(), false);
+            if let Some(wall) = &tail.settings.wall {
+                wall.nothing_decoded();
+            }
             return Ok(Self { stamper: None, tail, newest_in: None });
         };
         let behind = tail.clone();
@@ -127,7 +134,15 @@ impl Run {
         let grid = settings.cut.segment_seconds;
         let sink = move |stamped| behind.take_stamped(stamped);
         let stamper = Reencoder::start_on_grid(&format.video, &settings.label, &settings.stamp, encoder, grid, sink)?;
+        if let Some(wall) = &settings.wall {
+            stamper.attach_wall(wall.setup());
+        }
         Ok(Self { stamper: Some(stamper), tail, newest_in: None })
+    }
+
+    /// How much of the stamp has room in this run's pictures; `None` without a stamp.
+    pub fn fit(&self) -> Option<Fit> {
+        self.stamper.as_ref().map(Reencoder::fit)
     }
 
     /// True when this run's pictures carry the stamp.
@@ -176,6 +191,9 @@ impl Run {
 
     /// A newer run speaks for the camera: what still comes out of this one goes to its files only.
     pub fn step_aside(&self) {
+        if let Some(stamper) = &self.stamper {
+            stamper.end_wall_pictures();
+        }
         self.tail.lock().live = false;
     }
 
@@ -215,7 +233,7 @@ impl Tail {
         let settings = &self.settings;
         let mut inner = self.lock();
         if inner.live {
-            settings.live.publish_format(&format);
+            settings.live.publish_format(&format, stamped);
         }
         let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
             .with_clock(settings.clock.clone());

@@ -16,11 +16,12 @@ use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
 use super::storage::StorageDesk;
+use super::wall::{SecondStream, WallMaker};
 use super::watch::Watch;
-use super::{control, resume, storage};
+use super::{control, resume, storage, wall};
 use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
-use crate::hall::{Camera, CameraId, Hall, StampMode};
+use crate::hall::{Camera, CameraId, Complaints, Hall, Severity, StampMode};
 use crate::live::LiveHub;
 use crate::observe::meter::Meter;
 use crate::segment::disk::{DiskNews, OnNews};
@@ -30,7 +31,7 @@ use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSetti
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
 use crate::stamp::encoders::{self, EncoderDescription};
-use crate::stamp::{StampError, check_label};
+use crate::stamp::{StampError, check};
 use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
 use crate::viewer::{self, Shown};
@@ -66,6 +67,9 @@ pub enum StartError {
     /// Stamping cannot work with these settings.
     #[error("stamp: {0}")]
     Stamp(#[from] StampError),
+    /// Labels that cannot be drawn.
+    #[error("{0}")]
+    Labels(Complaints),
     /// The viewer cannot start.
     #[error("viewer: {0}")]
     Viewer(String),
@@ -117,7 +121,8 @@ impl Recorder {
         resume::note_break(&hall, &catalogue, clock.wall())?;
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
-        let live = LiveHub::new(hall.cameras.iter().map(|c| c.id.clone()));
+        let live = wall::with_channels(LiveHub::new(hall.cameras.iter().map(|c| c.id.clone())), &hall);
+        let mut wall_makers = WallMaker::all(&hall, &live, &meters);
         let others_record = Arc::new(AtomicBool::new(true));
         let desk = StorageDesk {
             hall: hall.clone(),
@@ -164,18 +169,24 @@ impl Recorder {
 
         let group = Arc::new(SessionGroup::default());
         let mut cameras = Vec::new();
+        let mut others = Vec::new();
         for camera in &hall.cameras {
-            let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let (Some(channel), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let session = || SessionSettings {
+                silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
+                clocks: hall.time,
+                group: group.clone(),
+            };
+            if let Some(second) = SecondStream::new(camera, session(), &live, meter, &clock) {
+                others.push(tokio::spawn(second.serve(stopping.clone())));
+            }
             let task = CameraTask {
                 settings: RunSettings {
                     clock: Some(discipline.reader()),
-                    ..run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone())
+                    wall: wall_makers.remove(&camera.id),
+                    ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
-                session: SessionSettings {
-                    silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
-                    clocks: hall.time,
-                    group: group.clone(),
-                },
+                session: session(),
                 encoder: encoder.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
@@ -185,7 +196,7 @@ impl Recorder {
             cameras.push(tokio::spawn(task.record(stopping.clone())));
         }
         watch_clock(clock.clone(), step_sender, stopping.clone());
-        let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
+        others.push(tokio::spawn(watcher.run(states, stopping.clone())));
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
                 let desk = control::Desk {
@@ -246,11 +257,18 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
     if stamped.is_empty() {
         return Ok(None);
     }
-    for camera in stamped {
-        // Whatever size a camera sends, a label that does not fit R2's 1080P will not do.
-        check_label(&hall.label_lines(camera), &hall.stamp, 1920, 1080)?;
-    }
+    check_labels(hall)?;
     Ok(Some(encoders::choose(&hall.stamp)?))
+}
+
+/// Refuses labels that cannot be drawn; what should be better is logged.
+fn check_labels(hall: &Hall) -> Result<(), StartError> {
+    let complaints = check::labels(hall, &std::env::temp_dir())?;
+    let (errors, warnings): (Vec<_>, Vec<_>) = complaints.into_iter().partition(|c| c.severity == Severity::Error);
+    for warning in warnings {
+        tracing::warn!("hall.toml: {warning}");
+    }
+    if errors.is_empty() { Ok(()) } else { Err(StartError::Labels(Complaints::new(None, errors))) }
 }
 
 fn start_roots(
@@ -335,6 +353,7 @@ pub fn run_settings(
             zone: hall.zone(&camera.zone).map(|z| z.zone_type.clone()).unwrap_or_default(),
             hall: hall.name.clone(),
             division: hall.division.clone(),
+            label: Some(hall.label_lines(camera)),
         },
         cut: CutSettings {
             segment_seconds: hall.recording.segment_seconds,
@@ -346,5 +365,6 @@ pub fn run_settings(
         live,
         meter,
         clock: None,
+        wall: None,
     }
 }

@@ -18,6 +18,7 @@ use crate::observe::state::{ClockState, HallState, RecordingState, StorageState}
 use crate::observe::{clocks, words};
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
+use crate::stamp::placement::Fit;
 use crate::time::{Clock, WallTime};
 
 /// Everything the reconciler looks at.
@@ -90,6 +91,12 @@ impl Watch {
         clocks::raise_for_server(&mut board, clock, now);
         let cameras = self.hall.cameras.iter().filter_map(|c| Some((&c.id, self.meters.get(&c.id)?.facts().camera_clock)));
         clocks::raise_for_cameras(&mut board, cameras, now);
+        for id in self.hall.cameras.iter().map(|camera| camera.id.as_str()) {
+            let fit = self.meters.get(&CameraId::new(id)).and_then(|m| m.facts().stamp_fit);
+            if let Some(fit) = fit.filter(|fit| *fit != Fit::Whole) {
+                board.raise("stamp-small", id, Severity::Warning, now, words::stamp_small(id, fit));
+            }
+        }
         self.keeper.alarms(&mut board, now);
         board
     }

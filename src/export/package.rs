@@ -1,7 +1,8 @@
 //! The evidence package (证据包): the exported films, and a signed text that says what they are, where they come from and who asked.
 //!
 //! ```text
-//! window-03.mp4                the film: plays anywhere
+//! window-03.mp4                the film as it was recorded: plays anywhere
+//! window-03-stamped.mp4        where the recording carries no stamp: a copy for looking at, with the stamp burnt in
 //! evidence.json                what it is; names every other file here with its SHA-256
 //! evidence.json.sig            64 bytes: the recorder's Ed25519 signature over evidence.json
 //! recorder.pub.pem             the recorder's public key: compare its id with the one shown in the viewer
@@ -129,6 +130,13 @@ pub struct Film {
     pub sounds: u64,
     /// What is shown when, without a break each.
     pub shown: Vec<Shown>,
+    /// For a copy that is there to be looked at (查看副本): the films as recorded that it was made from. Empty for those themselves, which
+    /// alone are vouched for by the digests of the segments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copy_of: Vec<String>,
+    /// The spans in such a copy into which the stamp was burnt at the export (导出时烧录叠加).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub burnt: Vec<Span>,
 }
 
 /// Footage without a break in a film.
@@ -189,7 +197,17 @@ impl Film {
             pictures: movie.video.samples.len() as u64,
             sounds: movie.audio.as_ref().map_or(0, |a| a.samples.len() as u64),
             shown: shown.collect(),
+            copy_of: Vec::new(),
+            burnt: Vec::new(),
         }
+    }
+
+    /// What is in `movie`, a copy of the films `originals` with the stamp burnt into `burnt`, written as `name`.
+    pub fn copy_of(name: String, movie: &Movie, originals: &[Film], burnt: Vec<Span>) -> Self {
+        let (from, to) = (movie.from(), movie.to());
+        let shares = |film: &&Film| film.shown.iter().any(|s| s.from < to && s.to > from);
+        let copy_of = originals.iter().filter(shares).map(|f| f.name.clone()).collect();
+        Self { copy_of, burnt, ..Self::of(name, movie) }
     }
 }
 

@@ -192,6 +192,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let storage = list(reader, "storage").into_iter().map(|s| sections::storage(reader, s, place.base_dir)).collect();
     let drafts = Drafts { zones, cameras, pickups, windows, storage };
     checks::all(reader, &drafts);
+    let label_texts = super::stamp_layout::written(reader, &root, &drafts);
 
     // A section that is left out is an empty one: every key of it has a default.
     let empty = toml_edit::Table::new();
@@ -202,8 +203,10 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let retention = optional("retention");
     let evidence = optional("evidence");
     let time = optional("time");
+    let wall = optional("wall");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
+    let wall = super::wall::wall(reader, &wall);
     let listen = sections::viewer(reader, &viewer);
     let calendar = super::calendar::read(reader, &calendar, place);
     let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
@@ -218,7 +221,9 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { calendar, hours, retention, backup, evidence, time, ..built })
+    let hall = Hall { wall, calendar, hours, retention, backup, evidence, time, label_texts, ..built };
+    super::stamp_layout::check(reader, &hall);
+    Some(hall)
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -258,7 +263,9 @@ fn build(
             pipelines: stamp.pipelines,
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
+            layout: stamp.layout,
         },
+        wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },
         calendar: super::CalendarSettings { overrides: base_dir.join("calendar"), named: false },
         hours: None,
@@ -266,6 +273,7 @@ fn build(
         backup: None,
         evidence,
         time: super::ClockLimits::default(),
+        label_texts: Vec::new(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -289,9 +297,11 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         kind: draft.kind?,
         zone: ZoneId::new(draft.zone?),
         url: draft.url?,
+        wall_url: draft.wall_url,
         credentials: draft.credentials,
         stamp: draft.stamp?,
         transport: draft.transport?,
+        label: draft.label,
     })
 }
 

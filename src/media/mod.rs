@@ -5,9 +5,11 @@
 //! 4-byte lengths), never Annex B.
 
 pub mod boxes;
+pub mod flac;
 pub mod g711;
 pub mod libav;
 pub mod nal;
+pub mod picture;
 
 use std::fmt;
 

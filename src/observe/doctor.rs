@@ -5,6 +5,7 @@
 
 pub mod capacity;
 pub mod disk;
+pub mod labels;
 pub mod machine;
 pub mod network;
 pub mod plugins;

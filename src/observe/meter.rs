@@ -9,6 +9,7 @@ use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
+use crate::stamp::placement::Fit;
 use crate::time::WallTime;
 
 /// Rates are taken over this many whole seconds.
@@ -43,6 +44,10 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// True while a small picture is made or fetched for the wall.
+    pub wall_picture: bool,
+    /// How much of the recorder's stamp has room in the picture.
+    pub stamp_fit: Option<Fit>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -155,6 +160,7 @@ impl Meter {
         facts.last_end = Some(end);
         facts.audio_level_dbfs = None;
         facts.unrecorded = None;
+        facts.stamp_fit = None;
         facts.rates = Rates::default();
     }
 
@@ -163,6 +169,16 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Whether a small picture is being made or fetched for the wall.
+    pub fn wall_picture(&self, runs: bool) {
+        self.lock().wall_picture = runs;
+    }
+
+    /// How much of the recorder's stamp has room in the pictures being recorded.
+    pub fn stamp_fits(&self, fit: Option<Fit>) {
+        self.lock().stamp_fit = fit;
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -106,6 +106,7 @@ pub fn judge(
         detail,
         stamp_mode: camera.stamp,
         stamped: facts.stamped && facts.in_session,
+        wall_picture: facts.wall_picture,
         video: facts.video(moment.monotonic),
         audio: facts.audio(moment.monotonic),
         time_source: facts.time_source.filter(|_| facts.in_session),

@@ -60,6 +60,8 @@ pub struct CameraState {
     pub stamp_mode: StampMode,
     /// True when the pictures being recorded carry the recorder's stamp.
     pub stamped: bool,
+    /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
+    pub wall_picture: bool,
     /// The received picture, measured.
     pub video: Option<VideoMeasured>,
     /// The received sound, measured.

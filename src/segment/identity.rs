@@ -27,6 +27,9 @@ pub struct Identity {
     pub hall: String,
     /// Administrative division.
     pub division: String,
+    /// The two lines of the label at the time of recording, as the stamp shows them; `None` in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<[String; 2]>,
     /// The run the segment belongs to.
     pub run: String,
     /// Number within the run, from 0.
@@ -110,6 +113,21 @@ impl TimeTally {
 }
 
 impl Identity {
+    /// The two lines of the label (R8) as they were when this was recorded: what a stamp drawn later says.
+    ///
+    /// Files without them are given the lines that the recorder of their time drew: division and hall; zone and windows.
+    pub fn label_lines(&self) -> [String; 2] {
+        if let Some(label) = &self.label {
+            return label.clone();
+        }
+        let numbers: Vec<&str> = self.windows.iter().map(|w| w.trim_start_matches('0')).collect();
+        let mut second = self.zone.clone();
+        if !numbers.is_empty() {
+            second.push_str(&format!(" {}号窗口", numbers.join("、")));
+        }
+        [format!("{} {}", self.division, self.hall), second]
+    }
+
     /// The box's payload.
     pub fn to_json(&self) -> Vec<u8> {
         // Plain strings and numbers: coding cannot fail.

@@ -125,6 +125,7 @@ impl Site {
             zone: String::new(),
             hall: String::new(),
             division: String::new(),
+            label: None,
             run: run.into(),
             number: 0,
             from: NOW,

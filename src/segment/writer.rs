@@ -43,6 +43,8 @@ pub struct Subject {
     pub hall: String,
     /// Administrative division.
     pub division: String,
+    /// The two lines of the label, as the stamp shows them.
+    pub label: Option<[String; 2]>,
 }
 
 /// Tells how the server's clock is kept at this moment.
@@ -199,6 +201,7 @@ impl SegmentWriter {
             zone: self.subject.zone.clone(),
             hall: self.subject.hall.clone(),
             division: self.subject.division.clone(),
+            label: self.subject.label.clone(),
             run: self.run.clone(),
             number: self.number,
             from: first.capture,

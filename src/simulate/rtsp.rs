@@ -38,6 +38,8 @@ const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 /// One camera to serve.
 #[derive(Clone)]
 pub struct Served {
+    /// Where, without the leading slash.
+    pub path: String,
     /// What it is.
     pub spec: &'static CameraSpec,
     /// What it sends.
@@ -70,7 +72,7 @@ impl Server {
         let mounts = server.mount_points().ok_or_else(|| SimulateError::Server("it has no mount points".into()))?;
         let stop = Arc::new(AtomicBool::new(false));
         for camera in cameras {
-            mounts.add_factory(&format!("/{}", camera.spec.id), factory(camera, &stop));
+            mounts.add_factory(&format!("/{}", camera.path), factory(camera, &stop));
         }
         let context = glib::MainContext::new();
         server.attach(Some(&context)).map_err(|e| SimulateError::Server(e.to_string()))?;

@@ -186,7 +186,7 @@ fn audio_track(stream: &retina::client::Stream) -> Result<AudioTrack, String> {
     if stream.channels().is_some_and(|c| c.get() > 1) {
         return Err("more than one channel; set the camera's sound to mono".into());
     }
-    G711ToFlac::new(law, stream.clock_rate_hz()).map(AudioTrack::G711).map_err(|e| e.to_string())
+    Ok(AudioTrack::G711(G711ToFlac::new(law, stream.clock_rate_hz())))
 }
 
 /// The media time at which the run began, on both axes.
@@ -382,7 +382,7 @@ impl<'a> Pump<'a> {
         let Some((_, AudioTrack::G711(g711))) = &mut self.tracks.audio else {
             return self.emit(pts, frame.frame_length().get(), Bytes::copy_from_slice(frame.data()), media, sink);
         };
-        g711.push(pts, frame.data(), &mut self.flac).map_err(|e| end(GapCause::UnsupportedStream, e.to_string()))?;
+        g711.push(pts, frame.data(), &mut self.flac);
         if self.level_told.elapsed() >= Duration::from_secs(1) {
             self.level_told = Instant::now();
             if let Some(level) = g711.level_dbfs() {

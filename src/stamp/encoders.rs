@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     fn settings() -> StampSettings {
-        StampSettings { encoder: AUTO.to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 }
+        StampSettings { encoder: AUTO.to_owned(), ..StampSettings::default() }
     }
 
     fn description(text: &str) -> EncoderDescription {

@@ -77,6 +77,7 @@ pub(super) enum CameraKindForm {
 pub(super) enum StampModeForm {
     Reencode,
     Camera,
+    None,
 }
 
 /// Why nothing, or less than wanted, is recorded (缺录原因).
@@ -199,6 +200,8 @@ pub(super) struct CameraStateForm {
     #[schema(inline)]
     stamp_mode: StampModeForm,
     stamped: bool,
+    /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
+    wall_picture: bool,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -378,6 +381,7 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            wall_picture: false,
             video: None,
             audio: None,
             time_source: None,
@@ -450,7 +454,8 @@ mod tests {
         let json = |v: Value| v.as_str().unwrap().to_owned();
         let word = |v: &dyn erased::Word| json(v.word());
         assert_eq!(words::<CameraKindForm>(), [word(&CameraKind::Fixed), word(&CameraKind::Ptz)]);
-        assert_eq!(words::<StampModeForm>(), [word(&StampMode::Reencode), word(&StampMode::Camera)]);
+        let modes = [&StampMode::Reencode, &StampMode::Camera, &StampMode::None].map(|m| word(m));
+        assert_eq!(words::<StampModeForm>(), modes);
         use real::RecordingState as R;
         let states = [&R::Starting, &R::Recording, &R::Degraded, &R::NotRecording].map(|s| word(s));
         assert_eq!(words::<RecordingStateForm>(), states);

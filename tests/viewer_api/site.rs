@@ -149,6 +149,7 @@ pub fn state_of(hall: &Hall, at: WallTime, recording: usize) -> HallState {
                 detail: None,
                 stamp_mode: StampMode::Reencode,
                 stamped: true,
+                wall_picture: false,
                 video: None,
                 audio: None,
                 time_source: Some(TimeSource::SenderReport),

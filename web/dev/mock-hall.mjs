@@ -90,7 +90,7 @@ export function stateAt(nowMs, startedMs, wrong, storage) {
     return {
       id: c.id, kind: c.kind, desired: true, state: 'recording', since: rfc3339(ill ? wrong.get(c.id).since : startedMs),
       newest_part: rfc3339(nowMs - age), age_ms: Math.round(age), cause: null, cause_text: null, action: null, detail: null,
-      stamp_mode: 'reencode', stamped: true,
+      stamp_mode: 'reencode', stamped: true, wall_picture: false,
       video: {
         codec: i === 3 ? 'H.265' : 'H.264', width: i === 4 ? 2560 : 1920, height: i === 4 ? 1440 : 1080,
         frames_per_second: 24.98 + (i % 3) * 0.01, bitrate_kbps: 2930 + i * 210 + 40 * Math.sin(nowMs / 3000 + i),
