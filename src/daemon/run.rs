@@ -11,6 +11,7 @@ use crate::observe::meter::Meter;
 use crate::segment::roots::Roots;
 use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
+use crate::stamp::camera_osd::CameraClock;
 use crate::stamp::encoders::EncoderDescription;
 use crate::stamp::reencode::Reencoder;
 use crate::stamp::{StampError, Stamped};
@@ -44,6 +45,8 @@ pub struct RunSettings {
     pub live: Arc<LiveChannel>,
     /// Where measurements go.
     pub meter: Arc<Meter>,
+    /// Proves the clock the camera draws itself; `None` for other cameras.
+    pub camera_clock: Option<Arc<CameraClock>>,
 }
 
 /// A run that takes units.
@@ -215,7 +218,8 @@ impl Tail {
         if inner.live {
             settings.live.publish_format(&format);
         }
-        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
+        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
+            .stamped_while(settings.camera_clock.as_ref().map(|clock| clock.proof()));
         let mut commands = std::mem::take(&mut inner.commands);
         for unit in std::mem::take(&mut inner.early_sound) {
             writer.push(AccessUnit::Audio(unit), &mut commands);

@@ -21,6 +21,7 @@ use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
 use crate::hall::{Camera, CameraId, Hall, StampMode};
 use crate::live::LiveHub;
+use crate::observe::camera_clock::load_references;
 use crate::observe::meter::Meter;
 use crate::segment::disk::{DiskNews, OnNews};
 use crate::segment::part::to_90k;
@@ -28,6 +29,7 @@ use crate::segment::root::RootTrouble;
 use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSettings};
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
+use crate::stamp::camera_osd::{self, CameraClocks, CameraOsdState};
 use crate::stamp::encoders::{self, EncoderDescription};
 use crate::stamp::{StampError, check_label};
 use crate::time::{Clock, StepDetector, wait_for_notice};
@@ -68,6 +70,9 @@ pub enum StartError {
     /// The viewer cannot start.
     #[error("viewer: {0}")]
     Viewer(String),
+    /// The system refuses the thread that proves cameras' own clocks.
+    #[error("start the thread that reads cameras' clocks: {0}")]
+    CameraClocks(#[source] std::io::Error),
     /// The system refuses a thread.
     #[error("start the writer of {root}: {source}")]
     Thread {
@@ -116,6 +121,7 @@ impl Recorder {
         resume::note_break(&hall, &catalogue, clock.wall())?;
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
+        let clocks = camera_clocks(&hall, &catalogue, &meters)?;
         let live = LiveHub::new(hall.cameras.iter().map(|c| c.id.clone()));
         let others_record = Arc::new(AtomicBool::new(true));
         let desk = StorageDesk {
@@ -164,7 +170,10 @@ impl Recorder {
         for camera in &hall.cameras {
             let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
             let task = CameraTask {
-                settings: run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone()),
+                settings: RunSettings {
+                    camera_clock: clocks.get(&camera.id).cloned(),
+                    ..run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone())
+                },
                 session: SessionSettings {
                     silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
                     group: group.clone(),
@@ -185,6 +194,7 @@ impl Recorder {
                     catalogue: catalogue.clone(),
                     retention: Some(keeper.office().clone()),
                     clock: clock.clone(),
+                    camera_clocks: clocks.clone(),
                 };
                 let answering = control::serve_desk(socket, desk);
                 let mut stop_answering = stopping.clone();
@@ -244,6 +254,15 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
         check_label(&hall.label_lines(camera), &hall.stamp, 1920, 1080)?;
     }
     Ok(Some(encoders::choose(&hall.stamp)?))
+}
+
+/// The cameras that draw their own stamp, with what was attested of them.
+fn camera_clocks(hall: &Hall, catalogue: &Catalogue, meters: &HashMap<CameraId, Arc<Meter>>) -> Result<Arc<CameraClocks>, StartError> {
+    let meters = meters.clone();
+    let publish = move |camera: &CameraId, state: &CameraOsdState| with(&meters, camera, |m| m.camera_osd(state));
+    let clocks = camera_osd::watch::start(hall, publish).map_err(StartError::CameraClocks)?;
+    load_references(&clocks, catalogue.store());
+    Ok(Arc::new(clocks))
 }
 
 fn start_roots(
@@ -338,5 +357,6 @@ pub fn run_settings(
         roots,
         live,
         meter,
+        camera_clock: None,
     }
 }

@@ -14,7 +14,7 @@ use crate::observe::alarms::{Alarm, Board, Severity, changes};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
-use crate::observe::words;
+use crate::observe::{camera_clock, words};
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
 use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock, WallTime};
@@ -87,6 +87,14 @@ impl Watch {
         }
         if !clock.synchronised {
             board.raise("clock", "", Severity::Warning, now, words::clock_not_disciplined(clock.max_error_ms));
+        }
+        for (camera, meter) in &self.meters {
+            let facts = meter.facts();
+            let found = facts.camera_osd.as_ref().filter(|_| facts.in_session).and_then(camera_clock::trouble);
+            if let Some((told, grave)) = found {
+                let severity = if grave { Severity::Critical } else { Severity::Warning };
+                board.raise("camera-clock", camera.as_str(), severity, now, told);
+            }
         }
         self.keeper.alarms(&mut board, now);
         board

@@ -201,6 +201,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let calendar = optional("calendar");
     let retention = optional("retention");
     let evidence = optional("evidence");
+    let camera_clock = optional("camera_clock");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
@@ -211,12 +212,13 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let secrets = place.backup_secret.then_some(place.surroundings);
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
     let key = super::evidence::read(reader, &evidence, place.base_dir);
+    let camera_clock = super::camera_osd::settings(reader, &camera_clock);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
     let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { calendar, hours, retention, backup, evidence, ..built })
+    Some(Hall { calendar, hours, retention, backup, evidence, camera_clock, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -263,6 +265,7 @@ fn build(
         retention: retention::RetentionSettings::default(),
         backup: None,
         evidence,
+        camera_clock: super::CameraClockSettings::default(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -289,6 +292,7 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         credentials: draft.credentials,
         stamp: draft.stamp?,
         transport: draft.transport?,
+        osd: draft.osd,
     })
 }
 

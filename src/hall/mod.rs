@@ -4,6 +4,7 @@
 
 mod backup;
 mod calendar;
+mod camera_osd;
 mod checks;
 mod complaint;
 mod evidence;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
+pub use camera_osd::{CameraClockSettings, CameraOsd, PictureArea};
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
@@ -105,6 +107,8 @@ pub struct Hall {
     pub stamp: StampSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
+    /// How cameras' own clock texts are proven.
+    pub camera_clock: CameraClockSettings,
     /// Where the site's own calendar files lie.
     pub calendar: CalendarSettings,
     /// When the hall is open; `None` where it says nothing: recording is expected around the clock.
@@ -210,6 +214,8 @@ pub struct Camera {
     pub stamp: StampMode,
     /// How media travels.
     pub transport: RtspTransport,
+    /// Where the camera draws its own clock and label.
+    pub osd: CameraOsd,
 }
 
 /// A pickup (拾音器) that is a device of its own.

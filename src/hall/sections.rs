@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 14] = [
+pub(super) const SECTIONS: [(&str, bool); 15] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -27,6 +27,7 @@ pub(super) const SECTIONS: [(&str, bool); 14] = [
     ("retention", false),
     ("backup", false),
     ("evidence", false),
+    ("camera_clock", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -62,6 +63,7 @@ pub(super) struct CameraDraft {
     pub(super) credentials: Option<Credentials>,
     pub(super) stamp: Option<StampMode>,
     pub(super) transport: Option<RtspTransport>,
+    pub(super) osd: super::CameraOsd,
 }
 
 pub(super) struct PickupDraft {
@@ -195,7 +197,7 @@ pub(super) fn zone<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, Z
 pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place<'_>) -> Entry<'a, CameraDraft> {
     reader.refuse_unknown(
         &section,
-        &["id", "kind", "zone", "url", "username", "password_file", "password_env", "password", "stamp", "transport", "name"],
+        &["id", "kind", "zone", "url", "username", "password_file", "password_env", "password", "stamp", "transport", "name", "osd_clock", "osd_label"],
     );
     let id = id(reader, &section, "\"C3\"");
     let kinds = [("fixed", CameraKind::Fixed), ("ptz", CameraKind::Ptz)];
@@ -209,6 +211,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
         credentials: secret::credentials(reader, &section, place.base_dir, place.secrets.then_some(place.surroundings)),
         stamp: reader.choice(&section, "stamp", &stamps, Some(StampMode::Reencode)),
         transport: reader.choice(&section, "transport", &transports, Some(RtspTransport::Tcp)),
+        osd: super::camera_osd::of_camera(reader, &section),
     };
     Entry { section, id, draft }
 }

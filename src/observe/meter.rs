@@ -8,6 +8,7 @@ use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::{Measured, SessionEnd};
+use crate::stamp::camera_osd::CameraOsdState;
 use crate::time::WallTime;
 
 /// Rates are taken over this many whole seconds.
@@ -42,6 +43,8 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// What the camera draws into its own picture, where that is to be proven.
+    pub camera_osd: Option<CameraOsdState>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -162,6 +165,11 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// A key frame was looked at for the camera's own clock and label.
+    pub fn camera_osd(&self, state: &CameraOsdState) {
+        self.lock().camera_osd = Some(state.clone());
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -4,6 +4,8 @@
 //! a line of the grid of Beijing time. Digests are chained: each identity names the digest of the run's segment before it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -78,6 +80,8 @@ pub struct SegmentWriter {
     subject: Subject,
     format: StreamFormat,
     stamped: bool,
+    /// Asked at each new segment: the camera's own stamp is proven at this moment.
+    proof: Option<Arc<AtomicBool>>,
     run: String,
     number: u32,
     previous: Option<String>,
@@ -106,6 +110,7 @@ impl SegmentWriter {
             subject,
             format,
             stamped,
+            proof: None,
             run,
             number: 0,
             previous: None,
@@ -115,6 +120,13 @@ impl SegmentWriter {
             sequence: 0,
             dropped_audio: 0,
         }
+    }
+
+    /// The pictures carry a stamp while `proof` is true: what it says when a segment begins goes into that segment's identity.
+    #[must_use]
+    pub fn stamped_while(mut self, proof: Option<Arc<AtomicBool>>) -> Self {
+        self.proof = proof;
+        self
     }
 
     /// Frames of sound thrown away because no picture came to carry them.
@@ -187,7 +199,7 @@ impl SegmentWriter {
             run: self.run.clone(),
             number: self.number,
             from: first.capture,
-            stamped: self.stamped,
+            stamped: self.stamped || self.proof.as_ref().is_some_and(|proof| proof.load(Ordering::Relaxed)),
             codecs: codecs(&self.format),
             width: self.format.video.width,
             height: self.format.video.height,

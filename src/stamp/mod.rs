@@ -5,6 +5,7 @@
 //! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work.
 
 pub mod blend;
+pub mod camera_osd;
 mod caps;
 pub mod encoders;
 pub mod glyphs;

@@ -345,6 +345,7 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            camera_clock: None,
             video: None,
             audio: None,
             time_source: None,

@@ -100,6 +100,7 @@ mod tests {
             credentials: None,
             stamp: StampMode::Reencode,
             transport: RtspTransport::Tcp,
+            osd: crate::hall::CameraOsd::default(),
         }
     }
 
