@@ -37,6 +37,7 @@ test_packages='chromium|在真实浏览器里测试监看页面 · the viewer in
 vlc-bin|用 VLC 播放 HLS 地址 · plays the HLS address
 vlc-plugin-base|VLC 的插件 · its plugins
 ffmpeg|用独立程序检查每个录像文件 · checks every file by a program not ours
+fonts-dejavu-core|摄像机自带时间的测试字体 · fonts of cameras'"'"' own clocks, for tests
 openssl|用独立程序核验签名 · checks signatures by a program not ours
 mount|测试用的小磁盘 · small disks for the tests
 util-linux|无权挂载时另开名字空间 · a namespace of its own where mounting is not allowed'

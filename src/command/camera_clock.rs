@@ -299,7 +299,8 @@ fn open(path: &Path) -> Result<Luma, String> {
     }
     let grey = image::open(path).map_err(|e| failed(&e))?.into_luma8();
     let (width, height) = (grey.width() as usize, grey.height() as usize);
-    Luma::from_rows(width, height, width, grey.as_raw()).ok_or_else(|| failed(&format!("{width}x{height} is no camera's picture")))
+    Luma::from_rows(width, height, width, grey.as_raw())
+        .ok_or_else(|| failed(&format!("{width}x{height} is no camera's picture")))
 }
 
 #[cfg(test)]

@@ -200,9 +200,7 @@ impl State<'_> {
 
     /// Hands a key frame to where the camera's own clock is proven. Never waits.
     fn offer_key_frame(&self, unit: &AccessUnit, now: Duration) {
-        if let (Some(clock), Some(format), AccessUnit::Video(video)) =
-            (&self.task.settings.camera_clock, &self.format, unit)
-        {
+        if let (Some(clock), Some(format), AccessUnit::Video(video)) = (&self.task.settings.camera_clock, &self.format, unit) {
             clock.offer(&format.video, video, now);
         }
     }

@@ -257,7 +257,11 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
 }
 
 /// The cameras that draw their own stamp, with what was attested of them.
-fn camera_clocks(hall: &Hall, catalogue: &Catalogue, meters: &HashMap<CameraId, Arc<Meter>>) -> Result<Arc<CameraClocks>, StartError> {
+fn camera_clocks(
+    hall: &Hall,
+    catalogue: &Catalogue,
+    meters: &HashMap<CameraId, Arc<Meter>>,
+) -> Result<Arc<CameraClocks>, StartError> {
     let meters = meters.clone();
     let publish = move |camera: &CameraId, state: &CameraOsdState| with(&meters, camera, |m| m.camera_osd(state));
     let clocks = camera_osd::watch::start(hall, publish).map_err(StartError::CameraClocks)?;

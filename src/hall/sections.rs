@@ -197,7 +197,21 @@ pub(super) fn zone<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, Z
 pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place<'_>) -> Entry<'a, CameraDraft> {
     reader.refuse_unknown(
         &section,
-        &["id", "kind", "zone", "url", "username", "password_file", "password_env", "password", "stamp", "transport", "name", "osd_clock", "osd_label"],
+        &[
+            "id",
+            "kind",
+            "zone",
+            "url",
+            "username",
+            "password_file",
+            "password_env",
+            "password",
+            "stamp",
+            "transport",
+            "name",
+            "osd_clock",
+            "osd_label",
+        ],
     );
     let id = id(reader, &section, "\"C3\"");
     let kinds = [("fixed", CameraKind::Fixed), ("ptz", CameraKind::Ptz)];

@@ -159,7 +159,13 @@ fn luma(frame: &ffmpeg::frame::Video) -> Result<LumaPlane, String> {
     use ffmpeg::format::Pixel;
     let (width, height, stride) = (frame.width() as usize, frame.height() as usize, frame.stride(0));
     let deep = match frame.format() {
-        Pixel::YUV420P | Pixel::YUVJ420P | Pixel::YUV422P | Pixel::YUVJ422P | Pixel::YUV444P | Pixel::YUVJ444P | Pixel::NV12
+        Pixel::YUV420P
+        | Pixel::YUVJ420P
+        | Pixel::YUV422P
+        | Pixel::YUVJ422P
+        | Pixel::YUV444P
+        | Pixel::YUVJ444P
+        | Pixel::NV12
         | Pixel::GRAY8 => false,
         Pixel::YUV420P10LE | Pixel::YUV422P10LE => true,
         other => return Err(format!("its pixels are {other:?}, which is not read")),

@@ -145,7 +145,8 @@ impl Attestations {
 /// A sentence when it cannot be coded.
 pub fn png(picture: &Luma) -> Result<Vec<u8>, String> {
     let (width, height) = (picture.width() as u32, picture.height() as u32);
-    let grey = image::GrayImage::from_raw(width, height, picture.pixels().to_vec()).ok_or("its size does not fit its pixels")?;
+    let grey =
+        image::GrayImage::from_raw(width, height, picture.pixels().to_vec()).ok_or("its size does not fit its pixels")?;
     let mut bytes = Cursor::new(Vec::new());
     grey.write_to(&mut bytes, image::ImageFormat::Png).map_err(|e| e.to_string())?;
     Ok(bytes.into_inner())

@@ -32,6 +32,31 @@ pub enum Fault {
         /// Milliseconds added to the true time.
         offset_ms: i64,
     },
+    /// What the clock in the picture shows, of a camera that draws its own.
+    ClockText(ClockText),
+    /// Draws another label, of a camera that draws its own.
+    OtherLabel,
+}
+
+/// What a camera's own clock text shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockText {
+    /// The time, shifted by so much.
+    Shown {
+        /// Milliseconds added to the true time.
+        offset_ms: i64,
+    },
+    /// The same second for ever.
+    Frozen,
+    /// Nothing.
+    Missing,
+}
+
+impl Default for ClockText {
+    fn default() -> Self {
+        Self::Shown { offset_ms: 0 }
+    }
 }
 
 /// What happens to connections.
@@ -77,6 +102,10 @@ pub struct Condition {
     pub muted: bool,
     /// Milliseconds by which sender reports are wrong.
     pub clock_offset_ms: i64,
+    /// What its own clock text shows.
+    pub clock_text: ClockText,
+    /// True while its own label is another.
+    pub other_label: bool,
     /// How often all sessions were dropped; a connection that began under a smaller count must go.
     pub drops: u64,
 }
@@ -95,6 +124,8 @@ impl Condition {
             Fault::Resolution => self.picture = Picture::Resolution,
             Fault::Mute => self.muted = true,
             Fault::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
+            Fault::ClockText(text) => self.clock_text = text,
+            Fault::OtherLabel => self.other_label = true,
         }
         if fault.drops_sessions() {
             self.drops += 1;
@@ -111,6 +142,8 @@ impl Condition {
         match fault {
             Fault::Black | Fault::Freeze | Fault::Resolution if after.picture == self.picture => self.picture = Picture::Live,
             Fault::Mute => self.muted = false,
+            Fault::ClockText(text) if text == self.clock_text => self.clock_text = ClockText::default(),
+            Fault::OtherLabel => self.other_label = false,
             Fault::Clock { offset_ms } if offset_ms == self.clock_offset_ms => self.clock_offset_ms = 0,
             _ => {}
         }
@@ -133,6 +166,11 @@ impl Fault {
         matches!(self, Fault::Black | Fault::Freeze | Fault::Resolution)
     }
 
+    /// True when the fault concerns the clock or label that some cameras draw themselves.
+    pub fn is_of_own_clock(self) -> bool {
+        matches!(self, Fault::ClockText(_) | Fault::OtherLabel)
+    }
+
     fn is_of_connection(self) -> bool {
         matches!(self, Fault::Close | Fault::Stall | Fault::Password | Fault::Drip { .. })
     }
@@ -153,9 +191,15 @@ impl Fault {
             "resolution" => Fault::Resolution,
             "mute" => Fault::Mute,
             "clock" => Fault::Clock { offset_ms: offset_ms.ok_or("`clock` wants ?offset_ms=N, in milliseconds")? },
+            "osd-offset" => Fault::ClockText(ClockText::Shown {
+                offset_ms: offset_ms.ok_or("`osd-offset` wants ?offset_ms=N, in milliseconds")?,
+            }),
+            "osd-freeze" => Fault::ClockText(ClockText::Frozen),
+            "osd-off" => Fault::ClockText(ClockText::Missing),
+            "osd-label" => Fault::OtherLabel,
             other => {
                 return Err(format!(
-                    "`{other}` is no fault; there are close, stall, password, drip, black, freeze, resolution, mute, clock, and heal"
+                    "`{other}` is no fault; there are close, stall, password, drip, black, freeze, resolution, mute, clock, osd-offset, osd-freeze, osd-off, osd-label, and heal"
                 ));
             }
         })
@@ -175,8 +219,13 @@ mod tests {
         for fault in [Fault::Stall, Fault::Black, Fault::Mute, Fault::Clock { offset_ms: -5000 }] {
             c.apply(fault);
         }
-        let expected =
-            Condition { connection: Connection::Stall, picture: Picture::Black, muted: true, clock_offset_ms: -5000, drops: 0 };
+        let expected = Condition {
+            connection: Connection::Stall,
+            picture: Picture::Black,
+            muted: true,
+            clock_offset_ms: -5000,
+            ..Condition::default()
+        };
         assert_eq!(c, expected);
         c.heal();
         assert_eq!(c, Condition::default());

@@ -5,6 +5,7 @@
 // Nothing reads the fields of a form: the document is made from their names and types.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -196,6 +197,9 @@ pub(super) struct CameraStateForm {
     #[schema(inline)]
     stamp_mode: StampModeForm,
     stamped: bool,
+    /// Only for cameras that draw their own stamp.
+    #[schema(inline)]
+    camera_clock: Option<CameraClockForm>,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -205,6 +209,32 @@ pub(super) struct CameraStateForm {
     /// Camera clock minus ours in milliseconds.
     clock_skew_ms: Option<i64>,
     connections: u64,
+}
+
+/// What the clock and the label that a camera draws itself were found to show.
+#[derive(ToSchema)]
+#[schema(as = CameraClock)]
+pub(super) struct CameraClockForm {
+    /// `unknown`, `right`, `wrong`, `frozen`, `missing` or `unreadable`.
+    verdict: String,
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// The text read last, such as `2026-11-22 14:50:03`.
+    text: Option<String>,
+    /// Whole seconds by which it was ahead; negative when behind.
+    difference_seconds: Option<i64>,
+    #[schema(format = DateTime)]
+    read_at: Option<String>,
+    #[schema(format = DateTime)]
+    looked_at: Option<String>,
+    /// Where it stands, in pixels: x, y, width, height.
+    place: Option<BTreeMap<String, usize>>,
+    /// `not-attested`, `same`, `changed` or `missing`.
+    label: String,
+    trouble: Option<String>,
+    looks: u64,
+    /// Processor time of the last look in microseconds.
+    cost_micros: u64,
 }
 
 /// The received picture as measured.
@@ -372,6 +402,7 @@ mod tests {
         assert_same::<AlarmForm>(&board.settle(&[])[0]);
         assert_same::<StorageStateForm>(&storage);
         assert_same::<ClockStateForm>(&real::ClockState { synchronised: true, max_error_ms: 0 });
+        assert_same::<CameraClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
         assert_same::<VideoMeasuredForm>(&real::VideoMeasured {
             codec: "H.265".into(),

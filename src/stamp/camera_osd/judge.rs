@@ -181,8 +181,7 @@ impl Judge {
 mod tests {
     use super::*;
 
-    const SETTINGS: JudgeSettings =
-        JudgeSettings { interval: Duration::from_secs(60), tolerance_seconds: 2, confirmations: 2 };
+    const SETTINGS: JudgeSettings = JudgeSettings { interval: Duration::from_secs(60), tolerance_seconds: 2, confirmations: 2 };
 
     fn at(seconds: i64) -> WallTime {
         // 2026-11-22T14:50:03.400+08:00 and so many seconds.

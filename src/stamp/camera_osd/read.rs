@@ -169,7 +169,8 @@ fn agreed(readings: &[Reading]) -> Option<&Reading> {
 }
 
 fn judge(readings: Vec<Reading>, written: bool) -> Look {
-    let best = |list: &[&Reading]| list.iter().copied().max_by(|a, b| (a.score + a.margin).total_cmp(&(b.score + b.margin))).cloned();
+    let best =
+        |list: &[&Reading]| list.iter().copied().max_by(|a, b| (a.score + a.margin).total_cmp(&(b.score + b.margin))).cloned();
     let sure: Vec<&Reading> = readings.iter().filter(|r| r.is_sure()).collect();
     if let Some(reading) = best(&sure) {
         // Levels that are as sure of another time leave a doubt, unless one stands alone against several.

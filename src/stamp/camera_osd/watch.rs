@@ -181,7 +181,8 @@ impl CameraClock {
         let began = Instant::now();
         let decoded = decode_key_frame(job.codec, &job.configuration, &job.data).map_err(|e| e.to_string()).and_then(|plane| {
             let size = format!("{}x{}", plane.width, plane.height);
-            Luma::from_rows(plane.width, plane.height, plane.stride, &plane.rows).ok_or(format!("a picture of {size} is not read"))
+            Luma::from_rows(plane.width, plane.height, plane.stride, &plane.rows)
+                .ok_or(format!("a picture of {size} is not read"))
         });
         let (learned, reference) = {
             let inner = self.lock();

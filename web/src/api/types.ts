@@ -95,6 +95,17 @@ export interface AudioMeasured {
 
 export type TimeSource = 'sender-report' | 'arrival' | 'replay'
 
+/** What a camera that draws its own stamp was found to show. */
+export interface CameraClock {
+  verdict: 'unknown' | 'right' | 'wrong' | 'frozen' | 'missing' | 'unreadable'
+  since: Rfc3339 | null
+  text: string | null
+  difference_seconds: number | null
+  read_at: Rfc3339 | null
+  looked_at: Rfc3339 | null
+  label: 'not-attested' | 'same' | 'changed' | 'missing'
+}
+
 export interface CameraState {
   id: string
   kind: CameraKind
@@ -109,6 +120,7 @@ export interface CameraState {
   detail: string | null
   stamp_mode: StampMode
   stamped: boolean
+  camera_clock: CameraClock | null
   video: VideoMeasured | null
   audio: AudioMeasured | null
   time_source: TimeSource | null

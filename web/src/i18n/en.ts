@@ -259,6 +259,8 @@ const en: Shape<typeof zh> = {
     stamped: 'Stamped',
     notStamped: 'No stamp',
     byCamera: 'by the camera',
+    ownClock: { unknown: 'not proven yet', right: 'time right', wrong: 'time wrong', frozen: 'time frozen', missing: 'no time', unreadable: 'time unread' },
+    ownLabel: { 'not-attested': 'label not attested', same: 'label as attested', changed: 'label changed', missing: 'label missing' },
     skew: '{n} ms',
     skewNone: 'not measured',
     timeSource: { 'sender-report': 'camera’s reports', arrival: 'from arrival', replay: 'replay clock' },
