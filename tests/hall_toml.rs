@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use jiancha::hall::ComplaintKind::{self, *};
 use jiancha::hall::{
-    CameraKind, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, Hall, RtspTransport, SecretFile, Severity, SoundSource,
-    StampLayout, StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
+    CameraKind, CameraOsd, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, Hall, PictureArea, RtspTransport, SecretFile,
+    Severity, SoundSource, StampLayout, StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
 };
 use proptest::prelude::*;
 
@@ -521,6 +521,49 @@ fn wrong_hours_and_a_calendar_folder_that_is_not_there_are_told_with_their_lines
     assert_eq!(told(&read(&all_day).expect_err("refused").list), [(10, "zone[Z1].hours", BadValue)]);
     let (_, warnings) = read(&format!("{SMALLEST}[calendar]\noverrides = \"nowhere\"\n")).expect("accepted");
     assert_eq!(told(&warnings), [(39, "calendar.overrides", BadValue)]);
+}
+
+#[test]
+fn where_a_camera_draws_its_clock_and_how_it_is_proven() {
+    let (hall, _) = read(SMALLEST).expect("good");
+    let settings = hall.camera_clock;
+    assert_eq!((settings.interval.as_secs(), settings.tolerance_seconds, settings.confirmations), (60, 2, 2));
+    assert_eq!(hall.cameras[0].osd, CameraOsd::default());
+
+    let own = with_line(
+        17,
+        "stamp = \"camera\"\nosd_clock = { x = 0, y = 0.02, width = 0.45, height = 0.06 }\n\
+         osd_label = { x = 1000, y = 900, width = 900, height = 160 }",
+    ) + "\n[camera_clock]\ninterval_seconds = 30\ntolerance_seconds = 5\nconfirmations = 3\n";
+    let (hall, _) = read(&own).expect("good");
+    assert_eq!(hall.cameras[0].osd.clock, Some(PictureArea::Parts([0.0, 0.02, 0.45, 0.06])));
+    assert_eq!(hall.cameras[0].osd.label, Some(PictureArea::Pixels([1000, 900, 900, 160])));
+    assert_eq!(hall.cameras[0].osd.clock.map(|a| a.in_pixels(1920, 1080)), Some([0, 22, 864, 65]));
+    assert_eq!(PictureArea::Pixels([1000, 900, 900, 160]).in_pixels(1280, 720), [1000, 720, 280, 0]);
+    let settings = hall.camera_clock;
+    assert_eq!((settings.interval.as_secs(), settings.tolerance_seconds, settings.confirmations), (30, 5, 3));
+
+    let cases = [
+        ("osd_clock = { x = 0.6, y = 0.02, width = 0.45, height = 0.06 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = { x = 0.1, y = 0.02, width = 0.45 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = { x = 10, y = 20, width = 0, height = 30 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = { x = -10, y = 20, width = 100, height = 30 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = \"top left\"", "camera[C3].osd_clock", WrongType),
+        ("osd_watch = true", "camera[C3].osd_watch", UnknownKey),
+    ];
+    for (line, key, kind) in cases {
+        let complaints = read(&with_line(17, line)).expect_err(line);
+        assert_eq!(told(&complaints.list), [(17, key, kind)], "{line}");
+    }
+    let line = SMALLEST.lines().count() + 2;
+    for (text, key, kind) in [
+        ("interval_seconds = 4", "interval_seconds", OutOfRange),
+        ("tolerance_seconds = 0", "tolerance_seconds", OutOfRange),
+        ("seconds = 60", "seconds", UnknownKey),
+    ] {
+        let complaints = read(&format!("{SMALLEST}\n[camera_clock]\n{text}\n")).expect_err(text);
+        assert_eq!(told(&complaints.list), [(line + 1, format!("camera_clock.{key}").as_str(), kind)], "{text}");
+    }
 }
 
 #[test]

@@ -167,6 +167,7 @@ impl State<'_> {
         self.task.settings.meter.unit(&unit, now);
         let random_access = matches!(&unit, AccessUnit::Video(v) if v.random_access);
         if random_access {
+            self.offer_key_frame(&unit, now);
             let lags = self.run.as_ref().is_some_and(Run::lags);
             if lags {
                 self.rest_stamping(GapCause::Overload, "the stamper lags behind the camera");
@@ -194,6 +195,13 @@ impl State<'_> {
                 self.renew = true;
                 Ok(())
             }
+        }
+    }
+
+    /// Hands a key frame to where the camera's own clock is proven. Never waits.
+    fn offer_key_frame(&self, unit: &AccessUnit, now: Duration) {
+        if let (Some(clock), Some(format), AccessUnit::Video(video)) = (&self.task.settings.camera_clock, &self.format, unit) {
+            clock.offer(&format.video, video, now);
         }
     }
 

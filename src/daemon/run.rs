@@ -12,6 +12,7 @@ use crate::observe::meter::Meter;
 use crate::segment::roots::Roots;
 use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
+use crate::stamp::camera_osd::CameraClock;
 use crate::stamp::encoders::EncoderDescription;
 use crate::stamp::placement::Fit;
 use crate::stamp::reencode::Reencoder;
@@ -50,6 +51,8 @@ pub struct RunSettings {
     pub clock: Option<ClockReader>,
     /// Small pictures for the wall, made from what is decoded for the stamp; `None` when the hall wants none.
     pub wall: Option<Arc<WallMaker>>,
+    /// Proves the clock the camera draws itself; `None` for other cameras.
+    pub camera_clock: Option<Arc<CameraClock>>,
 }
 
 /// A run that takes units.
@@ -236,7 +239,8 @@ impl Tail {
             settings.live.publish_format(&format, stamped);
         }
         let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
-            .with_clock(settings.clock.clone());
+            .with_clock(settings.clock.clone())
+            .stamped_while(settings.camera_clock.as_ref().map(|clock| clock.proof()));
         let mut commands = std::mem::take(&mut inner.commands);
         for unit in std::mem::take(&mut inner.early_sound) {
             writer.push(AccessUnit::Audio(unit), &mut commands);

@@ -15,7 +15,7 @@ use crate::observe::alarms::{Alarm, Board, Severity, changes};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
-use crate::observe::{clocks, words};
+use crate::observe::{camera_clock, clocks, words};
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
 use crate::stamp::placement::Fit;
@@ -95,6 +95,14 @@ impl Watch {
             let fit = self.meters.get(&CameraId::new(id)).and_then(|m| m.facts().stamp_fit);
             if let Some(fit) = fit.filter(|fit| *fit != Fit::Whole) {
                 board.raise("stamp-small", id, Severity::Warning, now, words::stamp_small(id, fit));
+            }
+        }
+        for (camera, meter) in &self.meters {
+            let facts = meter.facts();
+            let found = facts.camera_osd.as_ref().filter(|_| facts.in_session).and_then(camera_clock::trouble);
+            if let Some((told, grave)) = found {
+                let severity = if grave { Severity::Critical } else { Severity::Warning };
+                board.raise("camera-clock", camera.as_str(), severity, now, told);
             }
         }
         self.keeper.alarms(&mut board, now);

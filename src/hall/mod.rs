@@ -4,6 +4,7 @@
 
 mod backup;
 mod calendar;
+mod camera_osd;
 mod checks;
 mod clocks;
 mod complaint;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
+pub use camera_osd::{CameraClockSettings, CameraOsd, PictureArea};
 pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
@@ -113,6 +115,8 @@ pub struct Hall {
     pub wall: WallSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
+    /// How cameras' own clock texts are proven.
+    pub camera_clock: CameraClockSettings,
     /// Where the site's own calendar files lie.
     pub calendar: CalendarSettings,
     /// When the hall is open; `None` where it says nothing: recording is expected around the clock.
@@ -229,6 +233,8 @@ pub struct Camera {
     pub transport: RtspTransport,
     /// A label of its own; that of `[stamp]` where it has none.
     pub label: Option<LabelTemplate>,
+    /// Where the camera draws its own clock and label.
+    pub osd: CameraOsd,
 }
 
 /// A pickup (拾音器) that is a device of its own.

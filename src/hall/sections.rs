@@ -12,7 +12,7 @@ use super::secret::{self, Surroundings};
 use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place, stamp_layout, wall};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 16] = [
+pub(super) const SECTIONS: [(&str, bool); 17] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -29,6 +29,7 @@ pub(super) const SECTIONS: [(&str, bool); 16] = [
     ("backup", false),
     ("evidence", false),
     ("time", false),
+    ("camera_clock", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -66,6 +67,7 @@ pub(super) struct CameraDraft {
     pub(super) stamp: Option<StampMode>,
     pub(super) transport: Option<RtspTransport>,
     pub(super) label: Option<stamp_layout::LabelTemplate>,
+    pub(super) osd: super::CameraOsd,
 }
 
 pub(super) struct PickupDraft {
@@ -214,6 +216,8 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
             "transport",
             "name",
             "label",
+            "osd_clock",
+            "osd_label",
         ],
     );
     let id = id(reader, &section, "\"C3\"");
@@ -230,6 +234,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
         stamp: reader.choice(&section, "stamp", &stamps, Some(StampMode::Reencode)),
         transport: reader.choice(&section, "transport", &transports, Some(RtspTransport::Tcp)),
         label: stamp_layout::template(reader, &section),
+        osd: super::camera_osd::of_camera(reader, &section),
     };
     if draft.wall_url.is_some() {
         wall::second_stream(reader, &section, draft.wall_url == draft.url, draft.stamp == Some(StampMode::Reencode));

@@ -9,6 +9,7 @@ use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
+use crate::stamp::camera_osd::CameraOsdState;
 use crate::stamp::placement::Fit;
 use crate::time::WallTime;
 
@@ -48,6 +49,8 @@ pub struct Facts {
     pub wall_picture: bool,
     /// How much of the recorder's stamp has room in the picture.
     pub stamp_fit: Option<Fit>,
+    /// What the camera draws into its own picture, where that is to be proven.
+    pub camera_osd: Option<CameraOsdState>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -179,6 +182,11 @@ impl Meter {
     /// How much of the recorder's stamp has room in the pictures being recorded.
     pub fn stamp_fits(&self, fit: Option<Fit>) {
         self.lock().stamp_fit = fit;
+    }
+
+    /// A key frame was looked at for the camera's own clock and label.
+    pub fn camera_osd(&self, state: &CameraOsdState) {
+        self.lock().camera_osd = Some(state.clone());
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

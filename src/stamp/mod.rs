@@ -7,6 +7,7 @@
 
 pub mod blend;
 mod breaking;
+pub mod camera_osd;
 mod caps;
 pub mod characters;
 pub mod check;

@@ -5,6 +5,7 @@
 // Nothing reads the fields of a form: the document is made from their names and types.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -202,6 +203,9 @@ pub(super) struct CameraStateForm {
     stamped: bool,
     /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
     wall_picture: bool,
+    /// Only for cameras that draw their own stamp.
+    #[schema(inline)]
+    camera_clock: Option<CameraClockForm>,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -213,6 +217,32 @@ pub(super) struct CameraStateForm {
     #[schema(inline)]
     clock: Option<CameraClockForm>,
     connections: u64,
+}
+
+/// What the clock and the label that a camera draws itself were found to show.
+#[derive(ToSchema)]
+#[schema(as = CameraClock)]
+pub(super) struct CameraClockForm {
+    /// `unknown`, `right`, `wrong`, `frozen`, `missing` or `unreadable`.
+    verdict: String,
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// The text read last, such as `2026-11-22 14:50:03`.
+    text: Option<String>,
+    /// Whole seconds by which it was ahead; negative when behind.
+    difference_seconds: Option<i64>,
+    #[schema(format = DateTime)]
+    read_at: Option<String>,
+    #[schema(format = DateTime)]
+    looked_at: Option<String>,
+    /// Where it stands, in pixels: x, y, width, height.
+    place: Option<BTreeMap<String, usize>>,
+    /// `not-attested`, `same`, `changed` or `missing`.
+    label: String,
+    trouble: Option<String>,
+    looks: u64,
+    /// Processor time of the last look in microseconds.
+    cost_micros: u64,
 }
 
 /// The received picture as measured.
@@ -382,6 +412,7 @@ mod tests {
             stamp_mode: StampMode::Reencode,
             stamped: true,
             wall_picture: false,
+            camera_clock: None,
             video: None,
             audio: None,
             time_source: None,
@@ -409,6 +440,7 @@ mod tests {
         assert_same::<AlarmForm>(&board.settle(&[])[0]);
         assert_same::<StorageStateForm>(&storage);
         assert_same::<ClockStateForm>(&clock());
+        assert_same::<CameraClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
         assert_same::<VideoMeasuredForm>(&real::VideoMeasured {
             codec: "H.265".into(),
