@@ -13,7 +13,7 @@ mod reading;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use jiancha::hall::StampSettings;
+use jiancha::hall::{StampSettings, StampWork};
 use jiancha::media::{VideoFormat, VideoUnit};
 use jiancha::stamp::encoders::{EncoderDescription, choose, descriptions};
 use jiancha::stamp::reencode::{QUEUE_UNITS, Reencoder};
@@ -30,7 +30,7 @@ fn label() -> [String; 2] {
 }
 
 fn settings() -> StampSettings {
-    StampSettings { encoder: "x264".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 }
+    StampSettings { encoder: "x264".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000, work: StampWork::default() }
 }
 
 fn x264() -> EncoderDescription {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::storage::Book;
 use super::{ConfigArg, print_text};
 use crate::calendar::Source;
-use crate::hall::{self, Hall, StampSettings};
+use crate::hall::{self, Hall, StampSettings, StampWork};
 use crate::observe::doctor::{
     Finding, Report, Standing, both, capacity, disk, hall_file, machine, network, not_without_hall, plugins,
 };
@@ -74,7 +74,13 @@ fn read_hall(config: &Path) -> (Option<Hall>, Vec<Finding>) {
 
 fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Finding> {
     // Without a hall the machine is judged for the defaults.
-    let stamp = stamp.unwrap_or(StampSettings { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 });
+    let stamp = stamp.unwrap_or(StampSettings {
+        encoder: "auto".to_owned(),
+        pipelines: None,
+        font: None,
+        bitrate_kbps: 3000,
+        work: StampWork::default(),
+    });
     let mut findings = Vec::new();
     match plugins::gstreamer_elements() {
         Ok(is_there) => {

@@ -256,6 +256,7 @@ fn build(
             pipelines: stamp.pipelines,
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
+            work: stamp.work,
         },
         viewer: ViewerSettings { listen },
         calendar: super::CalendarSettings { overrides: base_dir.join("calendar"), named: false },

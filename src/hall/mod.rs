@@ -14,6 +14,7 @@ mod reader;
 mod retention;
 mod secret;
 mod sections;
+mod stamp_overload;
 mod suggest;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
+pub use stamp_overload::{GiveUp, StampWork};
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {
@@ -312,6 +314,8 @@ pub struct StampSettings {
     pub font: Option<PathBuf>,
     /// Bit rate of the stamped stream in kbit/s for 1080p; other sizes scale with their area. 3000 by default.
     pub bitrate_kbps: u32,
+    /// How the stamped picture is coded and how overload is met.
+    pub work: StampWork,
 }
 
 /// `[viewer]`: the web viewer.

@@ -9,7 +9,7 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_overload};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
 pub(super) const SECTIONS: [(&str, bool); 14] = [
@@ -90,6 +90,7 @@ pub(super) struct StampDraft {
     pub(super) pipelines: Option<PathBuf>,
     pub(super) font: Option<PathBuf>,
     pub(super) bitrate_kbps: u32,
+    pub(super) work: StampWork,
 }
 
 /// Where paths start, and what may be looked up outside the file.
@@ -317,7 +318,9 @@ pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &P
 }
 
 pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>) -> StampDraft {
-    reader.refuse_unknown(section, &["encoder", "pipelines", "font", "bitrate_kbps"]);
+    let mut known = vec!["encoder", "pipelines", "font", "bitrate_kbps"];
+    known.extend(stamp_overload::KEYS);
+    reader.refuse_unknown(section, &known);
     let mut existing = |key: &str, example: &str| {
         let path = place::resolve(place.base_dir, &reader.text(section, key, Need::Optional, example)?);
         if !place.surroundings.exists(&path) {
@@ -343,6 +346,7 @@ pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>
         pipelines,
         font,
         bitrate_kbps: reader.number(section, "bitrate_kbps", 3000, 300..=20000, Words::same("kbit/s")),
+        work: stamp_overload::read(reader, section),
     }
 }
 

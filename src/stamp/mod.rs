@@ -6,6 +6,8 @@
 
 pub mod blend;
 mod caps;
+pub mod description;
+mod description_check;
 pub mod encoders;
 pub mod glyphs;
 mod painter;
@@ -24,7 +26,7 @@ use std::sync::OnceLock;
 use thiserror::Error;
 
 use crate::hall::StampSettings;
-use crate::media::{VideoFormat, VideoUnit};
+use crate::media::{VideoCodec, VideoFormat, VideoUnit};
 use painter::Painter;
 use placement::Layout;
 
@@ -101,6 +103,18 @@ pub enum StampError {
         name: String,
         /// The names there are.
         known: Vec<String>,
+    },
+    /// `[stamp] encoder` and `codec` contradict each other.
+    #[error(
+        "the encoder `{name}` gives {gives}, but `codec` in [stamp] asks for {wanted}; leave one of them out or set `encoder` to `auto`"
+    )]
+    EncoderOfOtherCodec {
+        /// The encoder named.
+        name: String,
+        /// What it gives.
+        gives: VideoCodec,
+        /// What is asked for.
+        wanted: VideoCodec,
     },
     /// A site's own description cannot be read.
     #[error("pipeline description {}: {reason}", path.display())]
