@@ -7,12 +7,12 @@ use super::storage::Book;
 use super::{ConfigArg, print_text};
 use crate::calendar::Source;
 use crate::hall::{self, Hall, StampSettings, StampWork};
+use crate::observe::doctor::encoders::EncoderRow;
 use crate::observe::doctor::{
-    Finding, Report, Standing, both, capacity, disk, hall_file, machine, network, not_without_hall, plugins,
+    Finding, Report, Standing, both, capacity, disk, encoders, hall_file, machine, network, not_without_hall, plugins,
 };
 use crate::retention::capacity::measured::{self, measure};
 use crate::retention::capacity::{self as sizing, CameraRate};
-use crate::stamp::encoders;
 use crate::stamp::text::{TIME_CHARACTERS, label_lines};
 use crate::time::{Clock as _, SystemClock, kernel_clock};
 
@@ -41,7 +41,8 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 fn examine(config: &Path) -> Report {
     let (hall, mut findings) = read_hall(config);
     let stamp = hall.as_ref().map(|h| h.stamp.clone());
-    findings.extend(plugins_and_font(stamp, hall.as_ref()));
+    let mut encoders = Vec::new();
+    findings.extend(plugins_and_font(stamp, hall.as_ref(), &mut encoders));
     findings.push(machine::clock(kernel_clock()));
     findings.push(machine::ntp(&machine::time_source()));
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
@@ -54,7 +55,7 @@ fn examine(config: &Path) -> Report {
             findings.extend(checks.into_iter().chain(more).map(|(id, check)| not_without_hall(id, check)));
         }
     }
-    Report { findings }
+    Report { findings, encoders }
 }
 
 /// Reads hall.toml. When only passwords are missing, the rest of the hall is still examined.
@@ -72,7 +73,7 @@ fn read_hall(config: &Path) -> (Option<Hall>, Vec<Finding>) {
     }
 }
 
-fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Finding> {
+fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>, rows: &mut Vec<EncoderRow>) -> Vec<Finding> {
     // Without a hall the machine is judged for the defaults.
     let stamp = stamp.unwrap_or(StampSettings {
         encoder: "auto".to_owned(),
@@ -85,7 +86,8 @@ fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Fi
     match plugins::gstreamer_elements() {
         Ok(is_there) => {
             findings.extend(plugins::elements(is_there));
-            findings.extend(plugins::encoders(&stamp.encoder, &encoders::probe(&stamp)));
+            *rows = encoders::look(&stamp);
+            findings.extend(encoders::judge(&stamp.encoder, rows));
         }
         Err(why) => findings.push(Finding::bad(
             "gstreamer",

@@ -6,9 +6,12 @@
 
 mod camera;
 pub mod control;
+mod held;
 pub mod keeper;
 mod resume;
 mod run;
+mod stampers;
+pub mod stamping;
 mod start;
 pub mod storage;
 mod watch;

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::camera::{CameraTask, ClockSteps};
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
+use super::stampers::Stampers;
 use super::storage::StorageDesk;
 use super::watch::Watch;
 use super::{control, resume, storage};
@@ -28,7 +29,6 @@ use crate::segment::root::RootTrouble;
 use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSettings};
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
-use crate::stamp::encoders::{self, EncoderDescription};
 use crate::stamp::{StampError, check_label};
 use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
@@ -104,7 +104,7 @@ impl Recorder {
         let listen = hall.viewer.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
-        let encoder = choose_encoder(&hall)?;
+        let stampers = start_stampers(&hall)?;
         storage::check_present(&hall, clock.wall())?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
@@ -143,6 +143,7 @@ impl Recorder {
             meters: meters.clone(),
             catalogue: catalogue.clone(),
             roots: roots.clone(),
+            stampers: stampers.clone(),
             others: others_record,
             clock: clock.clone(),
             started: clock.wall(),
@@ -169,7 +170,7 @@ impl Recorder {
                     silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
                     group: group.clone(),
                 },
-                encoder: encoder.clone(),
+                stampers: stampers.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
                 clock: clock.clone(),
@@ -233,8 +234,8 @@ impl Recorder {
     }
 }
 
-/// The encoder that works here, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
-fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError> {
+/// The encoders, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
+fn start_stampers(hall: &Hall) -> Result<Option<Arc<Stampers>>, StartError> {
     let stamped: Vec<&Camera> = hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode).collect();
     if stamped.is_empty() {
         return Ok(None);
@@ -243,7 +244,7 @@ fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError>
         // Whatever size a camera sends, a label that does not fit R2's 1080P will not do.
         check_label(&hall.label_lines(camera), &hall.stamp, 1920, 1080)?;
     }
-    Ok(Some(encoders::choose(&hall.stamp)?))
+    Ok(Some(Stampers::start(&hall.stamp)?))
 }
 
 fn start_roots(

@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::keeper::Keeper;
+use super::stampers::Stampers;
 use crate::catalogue::Catalogue;
-use crate::hall::{CameraId, Hall};
+use crate::hall::{CameraId, Hall, StampMode};
 use crate::observe::alarms::{Alarm, Board, Severity, changes};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
-use crate::observe::words;
+use crate::observe::{stamp_alarms, words};
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
 use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock, WallTime};
@@ -29,6 +30,8 @@ pub struct Watch {
     pub catalogue: Catalogue,
     /// What stands beside recording.
     pub keeper: Arc<Keeper>,
+    /// The encoders, when any camera is stamped here.
+    pub stampers: Option<Arc<Stampers>>,
     /// How the storage roots are.
     pub roots: Arc<Roots>,
     /// False while cameras that look at no window stand back.
@@ -87,6 +90,13 @@ impl Watch {
         }
         if !clock.synchronised {
             board.raise("clock", "", Severity::Warning, now, words::clock_not_disciplined(clock.max_error_ms));
+        }
+        for camera in self.hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode) {
+            let facts = self.meters.get(&camera.id).map(|m| m.facts()).filter(|f| f.in_session).unwrap_or_default();
+            stamp_alarms::of_camera(&mut board, now, &camera.id, &facts.stamp, facts.stamp_trouble.as_ref());
+        }
+        if let Some(stampers) = &self.stampers {
+            stampers.alarms(&mut board, now);
         }
         self.keeper.alarms(&mut board, now);
         board

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::stamp_alarms::StampStanding;
 use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
@@ -42,6 +43,8 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// Which encoder stamps, and what is wrong with it.
+    pub stamp: StampStanding,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -162,6 +165,11 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Which encoder stamps, what is given up and what died.
+    pub fn stamp_standing(&self, standing: StampStanding) {
+        self.lock().stamp = standing;
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -106,6 +106,7 @@ pub fn judge(
         detail,
         stamp_mode: camera.stamp,
         stamped: facts.stamped && facts.in_session,
+        stamping: (camera.stamp == StampMode::Reencode && facts.in_session).then(|| facts.stamp.clone()),
         video: facts.video(moment.monotonic),
         audio: facts.audio(moment.monotonic),
         time_source: facts.time_source.filter(|_| facts.in_session),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::alarms::Alarm;
+use super::stamp_alarms::StampStanding;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, CameraKind, StampMode};
 use crate::media::TimeSource;
@@ -60,6 +61,8 @@ pub struct CameraState {
     pub stamp_mode: StampMode,
     /// True when the pictures being recorded carry the recorder's stamp.
     pub stamped: bool,
+    /// Which encoder stamps, what is given up because the machine cannot keep up, and encoders that died.
+    pub stamping: Option<StampStanding>,
     /// The received picture, measured.
     pub video: Option<VideoMeasured>,
     /// The received sound, measured.
