@@ -223,6 +223,7 @@ mod tests {
                     both("安装 fonts-noto-cjk", "install fonts-noto-cjk"),
                 ),
             ],
+            ..Report::default()
         };
         assert_eq!(
             report.to_text(),

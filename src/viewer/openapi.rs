@@ -197,6 +197,8 @@ pub(super) struct CameraStateForm {
     stamp_mode: StampModeForm,
     stamped: bool,
     #[schema(inline)]
+    stamping: Option<StampStandingForm>,
+    #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
     audio: Option<AudioMeasuredForm>,
@@ -205,6 +207,27 @@ pub(super) struct CameraStateForm {
     /// Camera clock minus ours in milliseconds.
     clock_skew_ms: Option<i64>,
     connections: u64,
+}
+
+/// How the recorder stamps the camera's pictures at this moment.
+#[derive(ToSchema)]
+#[schema(as = StampStanding)]
+pub(super) struct StampStandingForm {
+    /// The encoder that stamps; absent while pictures pass through without the stamp.
+    encoder: Option<String>,
+    /// What is given up because the machine cannot keep up: `wall`, `half-rate`, `stamp`.
+    given_up: Vec<String>,
+    /// Encoders that died and are not well again.
+    #[schema(inline)]
+    dead: Vec<DeadEncoderForm>,
+}
+
+/// An encoder that died at work.
+#[derive(ToSchema)]
+#[schema(as = DeadEncoder)]
+pub(super) struct DeadEncoderForm {
+    encoder: String,
+    reason: String,
 }
 
 /// The received picture as measured.
@@ -345,6 +368,7 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            stamping: None,
             video: None,
             audio: None,
             time_source: None,
@@ -372,6 +396,9 @@ mod tests {
         assert_same::<StorageStateForm>(&storage);
         assert_same::<ClockStateForm>(&real::ClockState { synchronised: true, max_error_ms: 0 });
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
+        let dead = crate::observe::stamp_alarms::DeadEncoder { encoder: "vaapi".into(), reason: "gone".into() };
+        assert_same::<DeadEncoderForm>(&dead);
+        assert_same::<StampStandingForm>(&crate::observe::stamp_alarms::StampStanding::default());
         assert_same::<VideoMeasuredForm>(&real::VideoMeasured {
             codec: "H.265".into(),
             width: 1,
