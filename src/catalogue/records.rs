@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hall::CameraId;
-use crate::time::{Span, WallTime};
+use crate::time::{ClockMark, Span, WallTime};
 
 /// One segment file: what it holds and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct SegmentRow {
     /// True when the file was lost and came back from the backup copy (由备份恢复).
     #[serde(default)]
     pub restored: bool,
+    /// How the server's clock was kept when it was begun; `None` for files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockMark>,
 }
 
 impl SegmentRow {

@@ -43,8 +43,10 @@ fn examine(config: &Path) -> Report {
     let stamp = hall.as_ref().map(|h| h.stamp.clone());
     let mut encoders = Vec::new();
     findings.extend(plugins_and_font(stamp, hall.as_ref(), &mut encoders));
-    findings.push(machine::clock(kernel_clock()));
-    findings.push(machine::ntp(&machine::time_source()));
+    let chrony = crate::time::chrony::ask();
+    let limits = hall.as_ref().map(|h| h.time).unwrap_or_default();
+    findings.push(machine::clock(kernel_clock(), chrony.as_ref(), limits.server_error_ms()));
+    findings.push(machine::ntp(&machine::time_source(chrony.as_ref())));
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     findings.push(machine::open_files(machine::read_open_files(&limits), hall.as_ref().map_or(0, |h| h.cameras.len())));
     match &hall {

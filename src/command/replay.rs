@@ -159,7 +159,7 @@ fn replay_camera(
     let media = FileCamera::open(file).map_err(|e| e.to_string())?;
     let encoder: Option<EncoderDescription> = match camera.stamp {
         StampMode::Reencode => Some(encoders::choose(&hall.stamp).map_err(|e| e.to_string())?),
-        StampMode::Camera => None,
+        StampMode::Camera | StampMode::None => None,
     };
     let clock = SteppedClock::new(args.start);
     let settings = run_settings(hall, camera, roots.clone(), Arc::new(LiveChannel::new()), Arc::new(Meter::default()));

@@ -6,6 +6,7 @@
 
 mod camera;
 pub mod control;
+mod discipline;
 mod held;
 pub mod keeper;
 mod resume;
@@ -14,6 +15,7 @@ mod stampers;
 pub mod stamping;
 mod start;
 pub mod storage;
+mod wall;
 mod watch;
 
 pub use run::{Run, RunError, RunSettings, name as run_name};

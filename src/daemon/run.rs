@@ -4,13 +4,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::held::Held;
+use super::wall::WallMaker;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, GiveUp, StampSettings};
 use crate::live::LiveChannel;
 use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoFormat};
 use crate::observe::meter::Meter;
 use crate::segment::roots::Roots;
-use crate::segment::writer::{CutSettings, SegmentWriter, Subject, WriteCommand};
+use crate::segment::writer::{ClockReader, CutSettings, SegmentWriter, Subject, WriteCommand};
 use crate::source::SessionEnd;
 use crate::stamp::encoders::EncoderDescription;
 use crate::stamp::reencode::Reencoder;
@@ -48,6 +49,10 @@ pub struct RunSettings {
     pub live: Arc<LiveChannel>,
     /// Where measurements go.
     pub meter: Arc<Meter>,
+    /// Tells how the server's clock is kept; `None` for a replay.
+    pub clock: Option<ClockReader>,
+    /// Small pictures for the wall, made from what is decoded for the stamp; `None` when the hall wants none.
+    pub wall: Option<Arc<WallMaker>>,
 }
 
 /// A run that takes units.
@@ -148,6 +153,9 @@ impl Run {
         let input = input.clone();
         let Some(encoder) = encoder else {
             tail.begin(input.video.clone(), false);
+            if let Some(wall) = &tail.settings.wall {
+                wall.nothing_decoded();
+            }
             return Ok(Self { stamper: None, tail, input });
         };
         let behind = tail.clone();
@@ -158,6 +166,9 @@ impl Run {
         let reencoder = Reencoder::start_on_grid(&input.video, &settings.label, &settings.stamp, encoder, grid, sink)?;
         if let Some(pts_90k) = skip_to_90k {
             reencoder.skip_to(pts_90k);
+        }
+        if let Some(wall) = &settings.wall {
+            reencoder.attach_wall(wall.setup());
         }
         let stamper =
             Stamper { reencoder, held: Held::default(), newest_in: None, stands_since: (skip_to_90k, Duration::ZERO) };
@@ -221,9 +232,11 @@ impl Run {
         if moved { Duration::ZERO } else { now.saturating_sub(stamper.stands_since.1) }
     }
 
-    /// Gives up, or takes back, what makes the stamper slow: every second picture. The stamp itself is given up by another run.
+    /// Gives up, or takes back, what makes the stamper slow: the wall pictures, every second picture. The stamp itself is given up by
+    /// another run.
     pub fn relieve(&self, given_up: &[GiveUp]) {
         if let Some(stamper) = &self.stamper {
+            stamper.reencoder.set_wall_pictures(!given_up.contains(&GiveUp::Wall));
             stamper.reencoder.set_half_rate(given_up.contains(&GiveUp::HalfRate));
         }
     }
@@ -240,6 +253,9 @@ impl Run {
 
     /// A newer run speaks for the camera: what still comes out of this one goes to its files only.
     pub fn step_aside(&self) {
+        if let Some(stamper) = &self.stamper {
+            stamper.reencoder.end_wall_pictures();
+        }
         self.tail.lock().live = false;
     }
 
@@ -382,9 +398,10 @@ impl Tail {
         let settings = &self.settings;
         let mut inner = self.lock();
         if inner.live {
-            settings.live.publish_format(&format);
+            settings.live.publish_format(&format, stamped);
         }
-        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone());
+        let mut writer = SegmentWriter::new(settings.cut, settings.subject.clone(), format.clone(), stamped, self.run.clone())
+            .with_clock(settings.clock.clone());
         let mut commands = std::mem::take(&mut inner.commands);
         for unit in std::mem::take(&mut inner.early_sound) {
             writer.push(AccessUnit::Audio(unit), &mut commands);

@@ -12,12 +12,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::camera::{CameraTask, ClockSteps};
+use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
 use super::stampers::Stampers;
 use super::storage::StorageDesk;
+use super::wall::{SecondStream, WallMaker};
 use super::watch::Watch;
-use super::{control, resume, storage};
+use super::{control, resume, storage, wall};
 use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
 use crate::hall::{Camera, CameraId, Hall, StampMode};
@@ -116,7 +118,8 @@ impl Recorder {
         resume::note_break(&hall, &catalogue, clock.wall())?;
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
-        let live = LiveHub::new(hall.cameras.iter().map(|c| c.id.clone()));
+        let live = wall::with_channels(LiveHub::new(hall.cameras.iter().map(|c| c.id.clone())), &hall);
+        let mut wall_makers = WallMaker::all(&hall, &live, &meters);
         let others_record = Arc::new(AtomicBool::new(true));
         let desk = StorageDesk {
             hall: hall.clone(),
@@ -137,7 +140,9 @@ impl Recorder {
             clock: clock.clone(),
         })
         .map(Arc::new)?;
+        let discipline = Discipline::start(hall.time, clock.clone(), stopping.clone());
         let watcher = Watch {
+            discipline: discipline.clone(),
             hall: hall.clone(),
             keeper: keeper.clone(),
             meters: meters.clone(),
@@ -162,14 +167,24 @@ impl Recorder {
 
         let group = Arc::new(SessionGroup::default());
         let mut cameras = Vec::new();
+        let mut others = Vec::new();
         for camera in &hall.cameras {
-            let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let (Some(channel), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let session = || SessionSettings {
+                silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
+                clocks: hall.time,
+                group: group.clone(),
+            };
+            if let Some(second) = SecondStream::new(camera, session(), &live, meter, &clock) {
+                others.push(tokio::spawn(second.serve(stopping.clone())));
+            }
             let task = CameraTask {
-                settings: run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone()),
-                session: SessionSettings {
-                    silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
-                    group: group.clone(),
+                settings: RunSettings {
+                    clock: Some(discipline.reader()),
+                    wall: wall_makers.remove(&camera.id),
+                    ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
+                session: session(),
                 stampers: stampers.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
@@ -179,7 +194,7 @@ impl Recorder {
             cameras.push(tokio::spawn(task.record(stopping.clone())));
         }
         watch_clock(clock.clone(), step_sender, stopping.clone());
-        let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
+        others.push(tokio::spawn(watcher.run(states, stopping.clone())));
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
                 let desk = control::Desk {
@@ -329,6 +344,7 @@ pub fn run_settings(
             zone: hall.zone(&camera.zone).map(|z| z.zone_type.clone()).unwrap_or_default(),
             hall: hall.name.clone(),
             division: hall.division.clone(),
+            label: Some(hall.label_lines(camera)),
         },
         cut: CutSettings {
             segment_seconds: hall.recording.segment_seconds,
@@ -339,5 +355,7 @@ pub fn run_settings(
         roots,
         live,
         meter,
+        clock: None,
+        wall: None,
     }
 }

@@ -63,6 +63,8 @@ pub enum ComplaintKind {
     SameAddress,
     /// The backup would travel without encryption.
     PlainHttp,
+    /// A key that has no effect beside the others.
+    Unused,
 }
 
 /// One sentence or value in both languages.

@@ -201,8 +201,11 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let calendar = optional("calendar");
     let retention = optional("retention");
     let evidence = optional("evidence");
+    let time = optional("time");
+    let wall = optional("wall");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
+    let wall = super::wall::wall(reader, &wall);
     let listen = sections::viewer(reader, &viewer);
     let calendar = super::calendar::read(reader, &calendar, place);
     let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
@@ -210,13 +213,14 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let section = sections::single(reader, &root, "backup");
     let secrets = place.backup_secret.then_some(place.surroundings);
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
+    let time = super::clocks::read(reader, &time);
     let key = super::evidence::read(reader, &evidence, place.base_dir);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
     let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { calendar, hours, retention, backup, evidence, ..built })
+    Some(Hall { wall, calendar, hours, retention, backup, evidence, time, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -258,12 +262,14 @@ fn build(
             bitrate_kbps: stamp.bitrate_kbps,
             work: stamp.work,
         },
+        wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },
         calendar: super::CalendarSettings { overrides: base_dir.join("calendar"), named: false },
         hours: None,
         retention: retention::RetentionSettings::default(),
         backup: None,
         evidence,
+        time: super::ClockLimits::default(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -287,6 +293,7 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         kind: draft.kind?,
         zone: ZoneId::new(draft.zone?),
         url: draft.url?,
+        wall_url: draft.wall_url,
         credentials: draft.credentials,
         stamp: draft.stamp?,
         transport: draft.transport?,

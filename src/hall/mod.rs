@@ -5,6 +5,7 @@
 mod backup;
 mod calendar;
 mod checks;
+mod clocks;
 mod complaint;
 mod evidence;
 mod hours;
@@ -16,6 +17,7 @@ mod secret;
 mod sections;
 mod stamp_overload;
 mod suggest;
+mod wall;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
+pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
@@ -31,6 +34,7 @@ pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
 pub use stamp_overload::{GiveUp, StampWork};
+pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {
@@ -105,6 +109,8 @@ pub struct Hall {
     pub recording: RecordingSettings,
     /// How the stamp is made.
     pub stamp: StampSettings,
+    /// Small pictures for the wall.
+    pub wall: WallSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
     /// Where the site's own calendar files lie.
@@ -117,6 +123,8 @@ pub struct Hall {
     pub backup: Option<BackupSettings>,
     /// The signing key.
     pub evidence: EvidenceSettings,
+    /// How wrong clocks may be.
+    pub time: ClockLimits,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -180,6 +188,9 @@ pub enum StampMode {
     Reencode,
     /// The camera draws it; video passes through untouched.
     Camera,
+    /// Nobody draws it into the recording (不叠加): video passes through untouched, and the stamp is drawn wherever the picture is
+    /// seen: live, playback, still, export.
+    None,
 }
 
 /// Which transport carries a camera's media.
@@ -206,6 +217,8 @@ pub struct Camera {
     pub zone: ZoneId,
     /// RTSP address without credentials.
     pub url: url::Url,
+    /// RTSP address of its own small picture for the wall (第二码流), with the same credentials; used where it passes through.
+    pub wall_url: Option<url::Url>,
     /// What to answer when the camera asks who we are.
     pub credentials: Option<Credentials>,
     /// How the stamp gets into the picture.

@@ -9,10 +9,10 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_overload};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_overload, wall};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 14] = [
+pub(super) const SECTIONS: [(&str, bool); 15] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -21,12 +21,14 @@ pub(super) const SECTIONS: [(&str, bool); 14] = [
     ("storage", true),
     ("recording", false),
     ("stamp", false),
+    ("wall", false),
     ("viewer", false),
     ("calendar", false),
     ("hours", false),
     ("retention", false),
     ("backup", false),
     ("evidence", false),
+    ("time", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -59,6 +61,7 @@ pub(super) struct CameraDraft {
     pub(super) kind: Option<CameraKind>,
     pub(super) zone: Option<String>,
     pub(super) url: Option<Url>,
+    pub(super) wall_url: Option<Url>,
     pub(super) credentials: Option<Credentials>,
     pub(super) stamp: Option<StampMode>,
     pub(super) transport: Option<RtspTransport>,
@@ -196,36 +199,52 @@ pub(super) fn zone<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, Z
 pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place<'_>) -> Entry<'a, CameraDraft> {
     reader.refuse_unknown(
         &section,
-        &["id", "kind", "zone", "url", "username", "password_file", "password_env", "password", "stamp", "transport", "name"],
+        &[
+            "id",
+            "kind",
+            "zone",
+            "url",
+            "wall_url",
+            "username",
+            "password_file",
+            "password_env",
+            "password",
+            "stamp",
+            "transport",
+            "name",
+        ],
     );
     let id = id(reader, &section, "\"C3\"");
     let kinds = [("fixed", CameraKind::Fixed), ("ptz", CameraKind::Ptz)];
-    let stamps = [("reencode", StampMode::Reencode), ("camera", StampMode::Camera)];
+    let stamps = [("reencode", StampMode::Reencode), ("camera", StampMode::Camera), ("none", StampMode::None)];
     let transports = [("tcp", RtspTransport::Tcp), ("udp", RtspTransport::Udp)];
     let draft = CameraDraft {
         name: reader.text(&section, "name", Need::Optional, "\"三、四号窗口\""),
         kind: reader.choice(&section, "kind", &kinds, None),
         zone: reader.text(&section, "zone", Need::Required, "\"Z1\""),
-        url: address(reader, &section),
+        url: address(reader, &section, "url", Need::Required, "\"rtsp://192.0.2.13:554/Streaming/Channels/101\""),
+        wall_url: address(reader, &section, "wall_url", Need::Optional, "\"rtsp://192.0.2.13:554/Streaming/Channels/102\""),
         credentials: secret::credentials(reader, &section, place.base_dir, place.secrets.then_some(place.surroundings)),
         stamp: reader.choice(&section, "stamp", &stamps, Some(StampMode::Reencode)),
         transport: reader.choice(&section, "transport", &transports, Some(RtspTransport::Tcp)),
     };
+    if draft.wall_url.is_some() {
+        wall::second_stream(reader, &section, draft.wall_url == draft.url, draft.stamp == Some(StampMode::Reencode));
+    }
     Entry { section, id, draft }
 }
 
-fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
-    const EXAMPLE: &str = "\"rtsp://192.0.2.13:554/Streaming/Channels/101\"";
-    let written = reader.text(section, "url", Need::Required, EXAMPLE)?;
-    let line = reader.line_of(section, "url");
-    let right = Words::new(format!("例如 url = {EXAMPLE}"), format!("write for example url = {EXAMPLE}"));
+fn address(reader: &mut Reader, section: &Section<'_>, name: &str, need: Need, example: &str) -> Option<Url> {
+    let written = reader.text(section, name, need, example)?;
+    let line = reader.line_of(section, name);
+    let right = Words::new(format!("例如 {name} = {example}"), format!("write for example {name} = {example}"));
     let url = match Url::parse(written.trim()) {
         Ok(url) => url,
         Err(e) => {
             // What cannot be taken apart may still hold a password: it is not repeated.
             let shown = if written.contains('@') { "\"***\"".to_owned() } else { show(&written) };
             let found = Words::new(format!("{shown} 不是网络地址（{e}）"), format!("{shown} is no address ({e})"));
-            reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
+            reader.error(ComplaintKind::BadUrl, line, section.key(name), found, right);
             return None;
         }
     };
@@ -233,7 +252,7 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
         reader.error(
             ComplaintKind::CredentialsInUrl,
             line,
-            section.key("url"),
+            section.key(name),
             Words::new("地址里写有用户名或密码", "a user name or password inside the address"),
             Words::new(
                 "请从地址中删去，改写 username = \"…\" 和 password_file = \"…\"（或 password_env）",
@@ -245,16 +264,16 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
     if !matches!(url.scheme(), "rtsp" | "rtsps") {
         let found = Words::new(format!("协议是 {}", url.scheme()), format!("the scheme is {}", url.scheme()));
         let right = Words::new(
-            format!("应为 rtsp:// 或 rtsps://，例如 url = {EXAMPLE}"),
-            format!("must be rtsp:// or rtsps://, for example url = {EXAMPLE}"),
+            format!("应为 rtsp:// 或 rtsps://，例如 {name} = {example}"),
+            format!("must be rtsp:// or rtsps://, for example {name} = {example}"),
         );
-        reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
+        reader.error(ComplaintKind::BadUrl, line, section.key(name), found, right);
         return None;
     }
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
         let found =
             Words::new(format!("{} 没有主机或端口为 0", show(&written)), format!("{} has no host, or port 0", show(&written)));
-        reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
+        reader.error(ComplaintKind::BadUrl, line, section.key(name), found, right);
         return None;
     }
     Some(url)

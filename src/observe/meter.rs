@@ -8,6 +8,7 @@ use super::stamp_alarms::StampStanding;
 use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
+use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
 use crate::time::WallTime;
 
@@ -35,8 +36,8 @@ pub struct Facts {
     pub audio_codec: Option<String>,
     /// Loudness of the last second in dB below full scale.
     pub audio_level_dbfs: Option<f64>,
-    /// Camera clock minus ours in milliseconds.
-    pub clock_skew_ms: Option<i64>,
+    /// What the camera's last reports said of its clock; outlives the session, until reports of another say more.
+    pub camera_clock: CameraClock,
     /// How capture times are found.
     pub time_source: Option<TimeSource>,
     /// True when the pictures being recorded carry the recorder's stamp.
@@ -45,6 +46,8 @@ pub struct Facts {
     pub stamp_trouble: Option<(GapCause, String)>,
     /// Which encoder stamps, and what is wrong with it.
     pub stamp: StampStanding,
+    /// True while a small picture is made or fetched for the wall.
+    pub wall_picture: bool,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -144,7 +147,7 @@ impl Meter {
         match measured {
             Measured::AudioCodec(codec) => facts.audio_codec = Some(codec),
             Measured::AudioLevel(level) => facts.audio_level_dbfs = Some(level),
-            Measured::ClockSkew(ms) => facts.clock_skew_ms = Some(ms),
+            Measured::CameraClock(clock) => facts.camera_clock = clock,
             Measured::Loss(n) => facts.packets_lost += n,
             Measured::Unrecorded(what) => facts.unrecorded = Some(what),
         }
@@ -170,6 +173,11 @@ impl Meter {
     /// Which encoder stamps, what is given up and what died.
     pub fn stamp_standing(&self, standing: StampStanding) {
         self.lock().stamp = standing;
+    }
+
+    /// Whether a small picture is being made or fetched for the wall.
+    pub fn wall_picture(&self, runs: bool) {
+        self.lock().wall_picture = runs;
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -4,6 +4,7 @@
 //! recorder's own, [`words`] says it to people, [`state`] is the form the API shows.
 
 pub mod alarms;
+pub mod clocks;
 pub mod doctor;
 pub mod log;
 pub mod meter;

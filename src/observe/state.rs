@@ -7,7 +7,7 @@ use super::stamp_alarms::StampStanding;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, CameraKind, StampMode};
 use crate::media::TimeSource;
-use crate::time::WallTime;
+use crate::time::{Leap, WallTime};
 
 /// Whether a camera is being recorded, by measurement: the age of its newest part on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +63,8 @@ pub struct CameraState {
     pub stamped: bool,
     /// Which encoder stamps, what is given up because the machine cannot keep up, and encoders that died.
     pub stamping: Option<StampStanding>,
+    /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
+    pub wall_picture: bool,
     /// The received picture, measured.
     pub video: Option<VideoMeasured>,
     /// The received sound, measured.
@@ -71,8 +73,23 @@ pub struct CameraState {
     pub time_source: Option<TimeSource>,
     /// Camera clock minus ours in milliseconds, from sender reports.
     pub clock_skew_ms: Option<i64>,
+    /// How the camera's clock is judged; `None` before its first report.
+    pub clock: Option<CameraClockState>,
     /// Connections made since the recorder started.
     pub connections: u64,
+}
+
+/// A camera's clock as its sender reports show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CameraClockState {
+    /// `good`, `off`, `time-zone`, `unset`, `stepping` or `drifting`.
+    pub verdict: &'static str,
+    /// Hours by which its zone is wrong, for `time-zone`.
+    pub hours: Option<i64>,
+    /// What it gains against ours in parts per million, where known.
+    pub drift_ppm: Option<i64>,
+    /// The judgement in a few words.
+    pub text: Bilingual,
 }
 
 /// The received picture as measured.
@@ -133,10 +150,16 @@ pub struct StorageState {
 /// The server's own clock discipline.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClockState {
-    /// True when the kernel's error bound is within the limit.
+    /// True when the clock is corrected by a time server and its error is within the limit.
     pub synchronised: bool,
-    /// The kernel's bound on the clock error in milliseconds.
+    /// The bound on the clock's error in milliseconds.
     pub max_error_ms: i64,
+    /// The limit of hall.toml in milliseconds.
+    pub limit_ms: i64,
+    /// Who says so: `kernel`, or chrony with the server it follows.
+    pub source: String,
+    /// A leap second under way or announced: `insert`, `delete` or `smear`.
+    pub leap: Option<Leap>,
 }
 
 /// Everything measured, at one moment.

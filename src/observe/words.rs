@@ -146,16 +146,6 @@ pub fn kept_for_windows() -> Told {
     )
 }
 
-/// The server's clock is not disciplined.
-pub fn clock_not_disciplined(max_error_ms: i64) -> Told {
-    told(
-        &format!("服务器时钟没有校准（误差上限 {max_error_ms} 毫秒）。"),
-        &format!("The server's clock is not synchronised (error up to {max_error_ms} ms)."),
-        "请安装并启动 chrony，指向北京时间源；在此之前的录像会注明时钟未校准。",
-        "Install and start chrony with a source of Beijing time.",
-    )
-}
-
 /// Nothing is known yet.
 pub fn unknown() -> Told {
     told(

@@ -2,12 +2,14 @@
 //!
 //! A stamper takes video access units and gives video access units, so that a way without re-encoding can take its place later.
 //! [`text`] says what is written, [`placement`] where, [`glyphs`] turns it into a bitmap, [`blend`] lays it over a picture;
-//! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work.
+//! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work; [`wall`] makes small pictures
+//! for tiles from what it decodes.
 
 pub mod blend;
 mod caps;
 pub mod description;
 mod description_check;
+pub mod draw;
 pub mod encoders;
 pub mod glyphs;
 mod painter;
@@ -19,6 +21,9 @@ mod rhythm;
 mod sample_entry;
 pub mod text;
 mod under_way;
+pub mod wall;
+mod wall_encoder;
+mod wall_pace;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -89,6 +94,16 @@ pub enum StampError {
         line_px: u32,
         /// Greatest share of the picture the stamp may cover.
         limit_percent: u32,
+    },
+    /// A picture in memory is smaller than it says.
+    #[error("a picture of {width}x{height} cannot be drawn on: its planes are too short (luma has {bytes} bytes)")]
+    BadPicture {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Bytes of its luma plane.
+        bytes: usize,
     },
     /// GStreamer does not start.
     #[error("GStreamer does not start: {reason}; install the packages libgstreamer1.0-0 and gstreamer1.0-plugins-base")]

@@ -161,6 +161,7 @@ pub fn pictures(count: u32, start: WallTime, size: Size) -> impl Iterator<Item =
             pts_90k: i64::from(number) * 3600,
             capture: start.plus_micros(i64::from(number) * 40_000),
             time_source: TimeSource::Replay,
+            other_capture: None,
             random_access: true,
             data: data.into(),
         }

@@ -6,7 +6,7 @@
 //! beside the pipeline under the picture's time stamp, so reordering or a picture the decoder drops cannot shift it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use super::painter::Painter;
 use super::rhythm::{KeyClock, Thinning, frame_rate};
 use super::sample_entry::video_format;
 use super::under_way::UnderWay;
+use super::wall::{Tap, WallSetup};
 use super::{StampError, Stamped};
 use crate::hall::StampSettings;
 use crate::media::{VideoFormat, VideoUnit};
@@ -69,6 +70,8 @@ struct Shared {
     stopping: AtomicBool,
     /// The thread that is just calling the sink.
     in_sink: Mutex<Option<ThreadId>>,
+    /// Where wall pictures are taken off.
+    wall: OnceLock<Tap>,
 }
 
 type Sink = Box<dyn FnMut(Stamped) + Send>;
@@ -151,6 +154,7 @@ impl Reencoder {
             sink: Mutex::new(Some(Box::new(sink))),
             stopping: AtomicBool::new(false),
             in_sink: Mutex::new(None),
+            wall: OnceLock::new(),
         });
         connect(&built, &shared, painter, KeyClock::new(key_grid_seconds));
         let Built { pipeline, input, .. } = built;
@@ -253,6 +257,26 @@ impl Reencoder {
         lock(&self.shared.state).thinning.half = half;
     }
 
+    /// Lets wall pictures (电视墙小画面) be made from the pictures this stamper decodes, while somebody looks. The first call counts.
+    pub fn attach_wall(&self, setup: WallSetup) {
+        self.shared.wall.get_or_init(|| Tap::new(setup));
+    }
+
+    /// Gives wall pictures up (false), or lets them be made again (true), at once: when the machine cannot do everything, they go
+    /// first. The stamp itself is not touched. Nothing happens on a stamper without wall pictures.
+    pub fn set_wall_pictures(&self, on: bool) {
+        if let Some(wall) = self.shared.wall.get() {
+            wall.set_on(on);
+        }
+    }
+
+    /// No more wall pictures come from this stamper, whatever it still holds: another one speaks for the camera.
+    pub fn end_wall_pictures(&self) {
+        if let Some(wall) = self.shared.wall.get() {
+            wall.end();
+        }
+    }
+
     /// Takes no more units; everything pushed comes out, then [`Stamped::Finished`] or [`Stamped::Failed`]. Returns at once.
     pub fn finish(self) {
         let shared = Arc::clone(&self.shared);
@@ -293,6 +317,7 @@ impl Reencoder {
 impl Drop for Reencoder {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
+        self.end_wall_pictures();
         if let Ok(mut sink) = self.shared.sink.try_lock() {
             *sink = None;
         }
@@ -387,6 +412,7 @@ impl Shared {
             pts_90k: of_picture.pts_90k,
             capture: of_picture.capture,
             time_source: of_picture.time_source,
+            other_capture: of_picture.other_capture,
             random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
             data: Bytes::copy_from_slice(&map),
         };
@@ -422,15 +448,15 @@ fn connect(built: &Built, shared: &Arc<Shared>, painter: Painter, keys: KeyClock
         });
     }
 
-    let work = Mutex::new((painter, keys));
+    let work = Mutex::new((painter, keys, None));
     let for_pictures = Arc::clone(shared);
     built.stamp_pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         // Other events pass before the lock is taken: the key frame event comes through here while the lock is held.
         if info.event().is_some_and(|event| event.type_() != gst::EventType::Caps) {
             return gst::PadProbeReturn::Ok;
         }
-        let (painter, keys) = &mut *lock(&work);
-        match stamp_probe(pad, info, &for_pictures, painter, keys) {
+        let (painter, keys, format) = &mut *lock(&work);
+        match stamp_probe(pad, info, &for_pictures, painter, keys, format) {
             Ok(reply) => reply,
             Err(reason) => {
                 for_pictures.give(Stamped::Failed(reason));
@@ -484,10 +510,12 @@ fn stamp_probe(
     shared: &Shared,
     painter: &mut Painter,
     keys: &mut KeyClock,
+    decoded: &mut Option<gst_video::VideoInfo>,
 ) -> Result<gst::PadProbeReturn, String> {
     if let Some(event) = info.event() {
         if let gst::EventView::Caps(caps) = event.view() {
             let format = gst_video::VideoInfo::from_caps(caps.caps()).map_err(|e| format!("decoded pictures: {e}"))?;
+            *decoded = Some(format.clone());
             painter.set_format(format)?;
         }
         return Ok(gst::PadProbeReturn::Ok);
@@ -514,6 +542,9 @@ fn stamp_probe(
     };
     if keys.is_key(of_picture.pts_90k, of_picture.capture, wanted) {
         pad.push_event(gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true).build());
+    }
+    if let (Some(wall), Some(decoded)) = (shared.wall.get(), decoded) {
+        wall.offer(buffer, decoded, of_picture);
     }
     painter.paint(buffer.make_mut(), of_picture.capture)?;
     Ok(gst::PadProbeReturn::Ok)

@@ -268,7 +268,7 @@ function live(camera, socket) {
       const frame = clip.frames[next]
       if (minute + frame.seconds * 1000 > now) return
       const { bytes, seconds } = clip.liveFrame(next, (minute - origin) / 1000)
-      say({ type: 'fragment', capture: rfc3339(minute + frame.seconds * 1000), media_seconds: seconds, random_access: frame.randomAccess })
+      say({ type: 'fragment', capture: rfc3339(minute + frame.seconds * 1000), media_seconds: seconds, random_access: frame.randomAccess, stamped: true })
       send(2, bytes)
       next += 1
       if (next === clip.frames.length) {

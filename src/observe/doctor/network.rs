@@ -97,6 +97,7 @@ mod tests {
             kind: CameraKind::Fixed,
             zone: ZoneId::new("Z1"),
             url: url.parse().expect("an address"),
+            wall_url: None,
             credentials: None,
             stamp: StampMode::Reencode,
             transport: RtspTransport::Tcp,

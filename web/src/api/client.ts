@@ -112,7 +112,7 @@ export function openPlayback(source: Source, fromMs: number, toMs: number | null
 }
 
 /** Address of a camera's live WebSocket. */
-export function liveAddress(camera: string): string {
+export function liveAddress(camera: string, picture: LivePicture): string {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  return `${scheme}//${location.host}/api/v1/live/${encodeURIComponent(camera)}`
+  return `${scheme}//${location.host}/api/v1/live/${encodeURIComponent(camera)}${picture === 'wall' ? '?picture=wall' : ''}`
 }

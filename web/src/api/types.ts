@@ -36,7 +36,7 @@ export interface HallWindow {
 }
 
 export type CameraKind = 'fixed' | 'ptz'
-export type StampMode = 'reencode' | 'camera'
+export type StampMode = 'reencode' | 'camera' | 'none'
 
 export interface HallCamera {
   id: string
@@ -205,12 +205,17 @@ export interface PlaybackGrant {
   camera: string
 }
 
+/** `full` as recorded, with sound; `wall` small and silent, for a tile. */
+export type LivePicture = 'full' | 'wall'
+
 /** Text messages of the live WebSocket; `format` and `fragment` are each followed by one binary message. */
 export type LiveMessage =
   | { type: 'format'; mime: string; generation: number }
-  | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean }
+  /** `stamped` is there for pictures only. */
+  | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean; stamped?: boolean }
   | ({ type: 'waiting' } & Bilingual)
   | { type: 'skipped'; count: number }
+  | ({ type: 'picture'; picture: LivePicture; why?: string } & Partial<Bilingual>)
 
 export interface ApiErrorBody {
   error: { code: string; zh: string; en: string; request_id: string }

@@ -46,6 +46,10 @@ export default {
     unknown: '状态不明',
     since: '{words}，自 {time}',
   },
+  stamp: {
+    added: '叠加于显示',
+    addedWhy: '录像本身没有叠加；时间和标签是显示时按每帧的拍摄时间加上的。',
+  },
   place: {
     windows: '{ids} 号窗口',
     ptz: '动点',
@@ -255,6 +259,7 @@ export default {
     stamped: '已叠加',
     notStamped: '未叠加',
     byCamera: '摄像机自带',
+    atViewing: '显示时叠加',
     skew: '{n} 毫秒',
     skewNone: '未测得',
     timeSource: { 'sender-report': '摄像机报时', arrival: '按到达推算', replay: '回放时钟' },
