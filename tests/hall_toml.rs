@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 
 use jiancha::hall::ComplaintKind::{self, *};
 use jiancha::hall::{
-    CameraKind, CameraOsd, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, Hall, PictureArea, RtspTransport, SecretFile,
-    Severity, SoundSource, StampLayout, StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
+    CameraKind, CameraOsd, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, GiveUp, Hall, PictureArea, RtspTransport,
+    SecretFile, Severity, SoundSource, StampLayout, StampMode, StampWork, StopClass, Surroundings, load, load_without_secrets,
+    parse_with,
 };
+use jiancha::media::VideoCodec;
 use proptest::prelude::*;
 
 /// A world with one variable and a few password files.
@@ -118,6 +120,17 @@ fn the_smallest_file_records_with_defaults_for_everything_else() {
     assert_eq!((hall.stamp.encoder.as_str(), hall.stamp.bitrate_kbps), ("auto", 3000));
     assert_eq!(hall.viewer.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(hall.label_lines(camera), ["长春市朝阳区 重庆街道便民服务中心".to_owned(), "综合受理区 3、4号窗口".to_owned()]);
+}
+
+#[test]
+fn what_goes_when_stamping_lags_is_the_sites_choice_and_the_wall_goes_first_by_default() {
+    let (hall, _) = read(SMALLEST).unwrap();
+    let default = StampWork { codec: None, give_up: vec![GiveUp::Wall, GiveUp::Stamp], rest_seconds: 30 };
+    assert_eq!(hall.stamp.work, default);
+    let own = "[stamp]\ncodec = \"h265\"\ngive_up = [\"half-rate\", \"stamp\"]\nrest_seconds = 5\n[viewer]";
+    let (hall, _) = read(&with_line(36, own)).unwrap();
+    let chosen = StampWork { codec: Some(VideoCodec::H265), give_up: vec![GiveUp::HalfRate, GiveUp::Stamp], rest_seconds: 5 };
+    assert_eq!(hall.stamp.work, chosen);
 }
 
 #[test]
@@ -255,6 +268,13 @@ fn every_fault_is_told_by_line_key_and_kind() {
         (36, "[recording]\nsync_seconds = 2.5\n[viewer]", &[(37, "recording.sync_seconds", WrongType)]),
         (36, "[stamp]\nbitrate_kbps = 50000\n[viewer]", &[(37, "stamp.bitrate_kbps", OutOfRange)]),
         (36, "[stamp]\nfont = \"/none.ttc\"\n[viewer]", &[(37, "stamp.font", BadValue)]),
+        (36, "[stamp]\ncodec = \"h266\"\n[viewer]", &[(37, "stamp.codec", BadValue)]),
+        (36, "[stamp]\nrest_seconds = 0\n[viewer]", &[(37, "stamp.rest_seconds", OutOfRange)]),
+        (36, "[stamp]\ngive_up = \"stamp\"\n[viewer]", &[(37, "stamp.give_up", WrongType)]),
+        (36, "[stamp]\ngive_up = []\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"stamp\", \"wall\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"wall\", \"wall\", \"stamp\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"sound\", \"stamp\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
     ];
     for (line, text, expected) in cases {
         let file = with_line(*line, text);

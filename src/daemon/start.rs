@@ -15,6 +15,7 @@ use super::camera::{CameraTask, ClockSteps};
 use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
+use super::stampers::Stampers;
 use super::storage::StorageDesk;
 use super::wall::{SecondStream, WallMaker};
 use super::watch::Watch;
@@ -32,7 +33,6 @@ use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSetti
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
 use crate::stamp::camera_osd::{self, CameraClocks, CameraOsdState};
-use crate::stamp::encoders::{self, EncoderDescription};
 use crate::stamp::{StampError, check};
 use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
@@ -114,7 +114,7 @@ impl Recorder {
         let listen = hall.viewer.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
-        let encoder = choose_encoder(&hall)?;
+        let stampers = start_stampers(&hall)?;
         storage::check_present(&hall, clock.wall())?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
@@ -157,6 +157,7 @@ impl Recorder {
             meters: meters.clone(),
             catalogue: catalogue.clone(),
             roots: roots.clone(),
+            stampers: stampers.clone(),
             others: others_record,
             clock: clock.clone(),
             started: clock.wall(),
@@ -194,7 +195,7 @@ impl Recorder {
                     ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
                 session: session(),
-                encoder: encoder.clone(),
+                stampers: stampers.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
                 clock: clock.clone(),
@@ -259,14 +260,14 @@ impl Recorder {
     }
 }
 
-/// The encoder that works here, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
-fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError> {
+/// The encoders, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
+fn start_stampers(hall: &Hall) -> Result<Option<Arc<Stampers>>, StartError> {
     let stamped: Vec<&Camera> = hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode).collect();
     if stamped.is_empty() {
         return Ok(None);
     }
     check_labels(hall)?;
-    Ok(Some(encoders::choose(&hall.stamp)?))
+    Ok(Some(Stampers::start(&hall.stamp)?))
 }
 
 /// Refuses labels that cannot be drawn; what should be better is logged.

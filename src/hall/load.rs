@@ -266,6 +266,7 @@ fn build(
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
             layout: stamp.layout,
+            work: stamp.work,
         },
         wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },

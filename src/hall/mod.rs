@@ -17,6 +17,7 @@ mod retention;
 mod secret;
 mod sections;
 mod stamp_layout;
+mod stamp_overload;
 mod suggest;
 mod wall;
 
@@ -36,6 +37,7 @@ pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
 pub use stamp_layout::{Corner, LabelTemplate, LabelText, StampLayout};
+pub use stamp_overload::{GiveUp, StampWork};
 pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
@@ -337,13 +339,15 @@ pub struct StampSettings {
     pub font: Option<PathBuf>,
     /// Bit rate of the stamped stream in kbit/s for 1080p; other sizes scale with their area. 3000 by default.
     pub bitrate_kbps: u32,
+    /// How the stamped picture is coded and how overload is met.
+    pub work: StampWork,
     /// What the stamp says and where it stands.
     pub layout: StampLayout,
 }
 
 impl Default for StampSettings {
     fn default() -> Self {
-        Self { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000, layout: StampLayout::default() }
+        Self { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000, layout: StampLayout::default(), work: StampWork::default() }
     }
 }
 

@@ -9,7 +9,7 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place, stamp_layout, wall};
+use super::{CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_layout, stamp_overload, wall};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
 pub(super) const SECTIONS: [(&str, bool); 17] = [
@@ -97,6 +97,7 @@ pub(super) struct StampDraft {
     pub(super) font: Option<PathBuf>,
     pub(super) bitrate_kbps: u32,
     pub(super) layout: stamp_layout::StampLayout,
+    pub(super) work: StampWork,
 }
 
 /// Where paths start, and what may be looked up outside the file.
@@ -346,7 +347,7 @@ pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &P
 
 pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>) -> StampDraft {
     let own = ["encoder", "pipelines", "font", "bitrate_kbps"];
-    reader.refuse_unknown(section, &[own.as_slice(), stamp_layout::KEYS.as_slice()].concat());
+    reader.refuse_unknown(section, &[own.as_slice(), stamp_layout::KEYS.as_slice(), stamp_overload::KEYS.as_slice()].concat());
     let mut existing = |key: &str, example: &str| {
         let path = place::resolve(place.base_dir, &reader.text(section, key, Need::Optional, example)?);
         if !place.surroundings.exists(&path) {
@@ -373,6 +374,7 @@ pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>
         font,
         bitrate_kbps: reader.number(section, "bitrate_kbps", 3000, 300..=20000, Words::same("kbit/s")),
         layout: stamp_layout::read(reader, section),
+        work: stamp_overload::read(reader, section),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::stamp_alarms::StampStanding;
 use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
@@ -45,6 +46,8 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// Which encoder stamps, and what is wrong with it.
+    pub stamp: StampStanding,
     /// True while a small picture is made or fetched for the wall.
     pub wall_picture: bool,
     /// How much of the recorder's stamp has room in the picture.
@@ -172,6 +175,11 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Which encoder stamps, what is given up and what died.
+    pub fn stamp_standing(&self, standing: StampStanding) {
+        self.lock().stamp = standing;
     }
 
     /// Whether a small picture is being made or fetched for the wall.

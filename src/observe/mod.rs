@@ -10,5 +10,6 @@ pub mod doctor;
 pub mod log;
 pub mod meter;
 pub mod reconcile;
+pub mod stamp_alarms;
 pub mod state;
 pub mod words;

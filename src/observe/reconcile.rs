@@ -107,6 +107,7 @@ pub fn judge(
         detail,
         stamp_mode: camera.stamp,
         stamped: (facts.stamped || own_stamp_proven(facts)) && facts.in_session,
+        stamping: (camera.stamp == StampMode::Reencode && facts.in_session).then(|| facts.stamp.clone()),
         wall_picture: facts.wall_picture,
         camera_clock: facts.camera_osd.clone(),
         video: facts.video(moment.monotonic),

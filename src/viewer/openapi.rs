@@ -205,7 +205,9 @@ pub(super) struct CameraStateForm {
     wall_picture: bool,
     /// Only for cameras that draw their own stamp.
     #[schema(inline)]
-    camera_clock: Option<CameraClockForm>,
+    camera_clock: Option<OwnClockForm>,
+    #[schema(inline)]
+    stamping: Option<StampStandingForm>,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -221,8 +223,8 @@ pub(super) struct CameraStateForm {
 
 /// What the clock and the label that a camera draws itself were found to show.
 #[derive(ToSchema)]
-#[schema(as = CameraClock)]
-pub(super) struct CameraClockForm {
+#[schema(as = OwnClock)]
+pub(super) struct OwnClockForm {
     /// `unknown`, `right`, `wrong`, `frozen`, `missing` or `unreadable`.
     verdict: String,
     #[schema(format = DateTime)]
@@ -243,6 +245,27 @@ pub(super) struct CameraClockForm {
     looks: u64,
     /// Processor time of the last look in microseconds.
     cost_micros: u64,
+}
+
+/// How the recorder stamps the camera's pictures at this moment.
+#[derive(ToSchema)]
+#[schema(as = StampStanding)]
+pub(super) struct StampStandingForm {
+    /// The encoder that stamps; absent while pictures pass through without the stamp.
+    encoder: Option<String>,
+    /// What is given up because the machine cannot keep up: `wall`, `half-rate`, `stamp`.
+    given_up: Vec<String>,
+    /// Encoders that died and are not well again.
+    #[schema(inline)]
+    dead: Vec<DeadEncoderForm>,
+}
+
+/// An encoder that died at work.
+#[derive(ToSchema)]
+#[schema(as = DeadEncoder)]
+pub(super) struct DeadEncoderForm {
+    encoder: String,
+    reason: String,
 }
 
 /// The received picture as measured.
@@ -411,6 +434,7 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            stamping: None,
             wall_picture: false,
             camera_clock: None,
             video: None,
@@ -440,8 +464,11 @@ mod tests {
         assert_same::<AlarmForm>(&board.settle(&[])[0]);
         assert_same::<StorageStateForm>(&storage);
         assert_same::<ClockStateForm>(&clock());
-        assert_same::<CameraClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
+        assert_same::<OwnClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
+        let dead = crate::observe::stamp_alarms::DeadEncoder { encoder: "vaapi".into(), reason: "gone".into() };
+        assert_same::<DeadEncoderForm>(&dead);
+        assert_same::<StampStandingForm>(&crate::observe::stamp_alarms::StampStanding::default());
         assert_same::<VideoMeasuredForm>(&real::VideoMeasured {
             codec: "H.265".into(),
             width: 1,
