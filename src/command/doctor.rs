@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::storage::Book;
 use super::{ConfigArg, print_text};
 use crate::calendar::Source;
-use crate::hall::{self, Hall, StampSettings, StampWork};
+use crate::hall::{self, Hall, StampSettings};
 use crate::observe::doctor::encoders::EncoderRow;
 use crate::observe::doctor::{
     Finding, Report, Standing, both, capacity, disk, encoders, hall_file, labels, machine, network, not_without_hall, plugins,
@@ -43,7 +43,7 @@ fn examine(config: &Path) -> Report {
     let (hall, mut findings) = read_hall(config);
     let stamp = hall.as_ref().map(|h| h.stamp.clone());
     let mut encoders = Vec::new();
-    findings.extend(plugins_and_font(stamp, hall.as_ref(), &mut encoders));
+    findings.extend(plugins_and_font(stamp, &mut encoders));
     let chrony = crate::time::chrony::ask();
     let limits = hall.as_ref().map(|h| h.time).unwrap_or_default();
     findings.push(machine::clock(kernel_clock(), chrony.as_ref(), limits.server_error_ms()));
@@ -80,7 +80,7 @@ fn read_hall(config: &Path) -> (Option<Hall>, Vec<Finding>) {
     }
 }
 
-fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>, rows: &mut Vec<EncoderRow>) -> Vec<Finding> {
+fn plugins_and_font(stamp: Option<StampSettings>, rows: &mut Vec<EncoderRow>) -> Vec<Finding> {
     // Without a hall the machine is judged for the defaults.
     let stamp = stamp.unwrap_or_default();
     let mut findings = Vec::new();

@@ -181,7 +181,7 @@ impl Run {
 
     /// How much of the stamp has room in this run's pictures; `None` without a stamp.
     pub fn fit(&self) -> Option<Fit> {
-        self.stamper.as_ref().map(Reencoder::fit)
+        self.stamper.as_ref().map(|stamper| stamper.reencoder.fit())
     }
 
     /// True when this run's pictures carry the stamp.

@@ -347,7 +347,14 @@ pub struct StampSettings {
 
 impl Default for StampSettings {
     fn default() -> Self {
-        Self { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000, layout: StampLayout::default(), work: StampWork::default() }
+        Self {
+            encoder: "auto".to_owned(),
+            pipelines: None,
+            font: None,
+            bitrate_kbps: 3000,
+            layout: StampLayout::default(),
+            work: StampWork::default(),
+        }
     }
 }
 

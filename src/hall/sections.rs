@@ -9,7 +9,9 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_layout, stamp_overload, wall};
+use super::{
+    CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_layout, stamp_overload, wall,
+};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
 pub(super) const SECTIONS: [(&str, bool); 17] = [
