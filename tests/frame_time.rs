@@ -60,7 +60,6 @@ struct Picture {
     /// What the server's clock showed when it was taken.
     truth: WallTime,
     at: WallTime,
-    source: TimeSource,
     clock: CameraClock,
 }
 
@@ -124,7 +123,7 @@ impl Session {
             }
             self.last = Some((media, captured.at, captured.source));
             let clock = self.anchor.camera_clock();
-            see(&Picture { t, truth: self.server(t), at: captured.at, source: captured.source, clock });
+            see(&Picture { t, truth: self.server(t), at: captured.at, clock });
             self.t += self.camera.picture;
         }
     }

@@ -96,6 +96,7 @@ mod tests {
             pts_90k,
             capture,
             time_source: TimeSource::Replay,
+            other_capture: None,
             random_access,
             data: vec![0; 10].into(),
         })

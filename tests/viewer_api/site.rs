@@ -150,6 +150,8 @@ pub fn state_of(hall: &Hall, at: WallTime, recording: usize) -> HallState {
                 stamp_mode: StampMode::Reencode,
                 stamped: true,
                 wall_picture: false,
+                camera_clock: None,
+                stamping: None,
                 video: None,
                 audio: None,
                 time_source: Some(TimeSource::SenderReport),
