@@ -38,7 +38,7 @@ fn label() -> [String; 2] {
 }
 
 fn settings() -> StampSettings {
-    StampSettings { encoder: "x264".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 }
+    StampSettings { encoder: "x264".to_owned(), ..StampSettings::default() }
 }
 
 /// A viewer who takes what comes; 0 joins: nobody looks.

@@ -224,6 +224,7 @@ mod tests {
             height: 360,
             digest: (!open).then(String::new),
             restored: false,
+            clock: None,
         }
     }
 

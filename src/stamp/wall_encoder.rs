@@ -386,7 +386,7 @@ mod tests {
     use super::*;
 
     fn settings() -> (StampSettings, WallSettings) {
-        let stamp = StampSettings { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 };
+        let stamp = StampSettings::default();
         (stamp, WallSettings::default())
     }
 
