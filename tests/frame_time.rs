@@ -110,7 +110,8 @@ impl Session {
                 self.next_report += self.camera.report;
                 let shown = self.camera.start.plus_micros(t + (self.camera.clock_error)(t));
                 // Reports wait in the same queue as pictures, but nobody encodes them.
-                let arrival = self.server(t + self.camera.delay - 28_000 + self.jitter() / 8);
+                let late = self.camera.delay - 28_000 + self.jitter() / 8;
+                let arrival = self.server(t + late);
                 self.anchor.reported(media, shown, arrival);
             }
             let captured = self.anchor.capture(media, true).unwrap();
@@ -237,8 +238,8 @@ fn midnight_and_year_end_are_stamped_to_the_picture() {
     );
 }
 
-/// 2016-12-31T23:59:60Z was a leap second: 2017-01-01 07:59:60 in Beijing. A smear of 24 h from noon to noon UTC loses it in steps of
-/// 11.6 µs a second. `since` is when the smear begins.
+/// Were there a leap second at the end of 2028, as there was at that of 2016, it would come at 07:59:60 in Beijing. A smear of 24 h from
+/// noon to noon UTC loses it in steps of 11.6 µs a second. `since` is when the smear begins.
 fn smear(t: i64, since: i64) -> i64 {
     -(t - since).clamp(0, DAY) / 86_400
 }
@@ -248,7 +249,7 @@ fn a_smeared_leap_second_is_followed_whoever_smears() {
     // Server and camera smear alike; only one of them does, and the other is a second off after it.
     let kept: [(bool, bool); 3] = [(true, true), (true, false), (false, true)];
     for (server, camera) in kept {
-        let start = "2016-12-31T18:00:00+08:00";
+        let start = "2028-12-31T18:00:00+08:00";
         let begins = 2 * HOUR;
         let on = |smears: bool| -> Box<dyn Fn(i64) -> i64> {
             if smears { Box::new(move |t| smear(t, begins)) } else { Box::new(|_| 0) }
@@ -276,7 +277,7 @@ fn a_smeared_leap_second_is_followed_whoever_smears() {
 #[test]
 fn the_second_60_is_never_stamped_even_where_a_camera_repeats_the_second_before_it() {
     // The camera's clock goes back by a second at 08:00 Beijing time, as a kernel does that inserts a leap second.
-    let start = "2017-01-01T07:59:00+08:00";
+    let start = "2029-01-01T07:59:00+08:00";
     let clock_error = Box::new(|t: i64| if t < 60 * SECOND { 0 } else { -SECOND });
     let mut session = Session::begin(Camera { picture: 40_000, clock_error, ..Camera::new(start) });
     let mut last = String::new();

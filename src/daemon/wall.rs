@@ -35,7 +35,7 @@ pub fn with_channels(hub: LiveHub, hall: &Hall) -> LiveHub {
 
 /// The camera as its own second stream shows it, where its pictures pass through and it has one.
 fn second_stream(camera: &Camera) -> Option<Camera> {
-    let url = camera.wall_url.clone().filter(|_| camera.stamp == StampMode::Camera)?;
+    let url = camera.wall_url.clone().filter(|_| camera.stamp != StampMode::Reencode)?;
     Some(Camera { url, ..camera.clone() })
 }
 

@@ -253,17 +253,13 @@ fn paced(camera: gst::Fraction, wall: u32) -> gst::Fraction {
     if camera.numer() > 0 && camera < wall { camera } else { wall }
 }
 
-/// The painter of the small picture. It draws as much of the label as there is room for: the tile shows the camera's place beneath,
-/// and the recording carries all of it.
+/// The painter of the small picture. Where the label does not fit, as much of it is drawn as there is room for, at least the time: the
+/// tile shows the camera's place beneath, and the recording carries both.
 fn painter(setup: &WallSetup, width: u32, height: u32) -> Result<Painter, StampError> {
     let painter = Painter::new(&setup.label, &setup.stamp)?;
     let fit = painter.fitted(width, height)?.fit;
-    if fit != Fit::Whole {
-        tracing::warn!(
-            camera = setup.camera,
-            ?fit,
-            "the label does not fit the wall picture of {width}x{height} at a legible size"
-        );
+    if fit > Fit::Small {
+        tracing::info!(camera = setup.camera, ?fit, "the wall picture has no room for the whole label");
     }
     Ok(painter)
 }

@@ -201,7 +201,7 @@ mod tests {
             trend.note(WallTime::from_micros(minute * 60 * SECOND), -500 * minute * 60 + noise);
             match minute {
                 0..=8 => assert_eq!(trend.ppm(), None),
-                20.. => assert!((-510..=-490).contains(&trend.ppm().unwrap()), "{:?} at {minute}", trend.ppm()),
+                20.. => assert!((-520..=-480).contains(&trend.ppm().unwrap()), "{:?} at {minute}", trend.ppm()),
                 _ => assert!((-550..=-450).contains(&trend.ppm().unwrap()), "{:?} at {minute}", trend.ppm()),
             }
         }

@@ -31,7 +31,7 @@ struct Report {
 
 impl Report {
     fn agrees(&self, other: &Report) -> bool {
-        let drift = (self.media - other.media).saturating_abs() / MICROS_PER_SECOND * DRIFT_PER_MILLION;
+        let drift = self.media.saturating_sub(other.media).saturating_abs() / MICROS_PER_SECOND * DRIFT_PER_MILLION;
         self.offset.saturating_sub(other.offset).saturating_abs() <= JUMP_MICROS.saturating_add(drift)
     }
 }

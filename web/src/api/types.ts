@@ -103,6 +103,17 @@ export interface CameraClock {
   text: Bilingual
 }
 
+/** What a camera that draws its own stamp was found to show. */
+export interface OwnClock {
+  verdict: 'unknown' | 'right' | 'wrong' | 'frozen' | 'missing' | 'unreadable'
+  since: Rfc3339 | null
+  text: string | null
+  difference_seconds: number | null
+  read_at: Rfc3339 | null
+  looked_at: Rfc3339 | null
+  label: 'not-attested' | 'same' | 'changed' | 'missing'
+}
+
 export interface CameraState {
   id: string
   kind: CameraKind
@@ -119,6 +130,7 @@ export interface CameraState {
   stamped: boolean
   /** A small picture is made or fetched for the wall. */
   wall_picture: boolean
+  camera_clock: OwnClock | null
   video: VideoMeasured | null
   audio: AudioMeasured | null
   time_source: TimeSource | null
@@ -222,7 +234,7 @@ export interface PlaybackGrant {
 }
 
 /** `full` as recorded, with sound; `wall` small and silent, for a tile. */
-export type LivePicture = 'full' | 'wall'
+export type PictureSize = 'full' | 'wall'
 
 /** Text messages of the live WebSocket; `format` and `fragment` are each followed by one binary message. */
 export type LiveMessage =
@@ -231,7 +243,7 @@ export type LiveMessage =
   | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean; stamped?: boolean }
   | ({ type: 'waiting' } & Bilingual)
   | { type: 'skipped'; count: number }
-  | ({ type: 'picture'; picture: LivePicture; why?: string } & Partial<Bilingual>)
+  | ({ type: 'picture'; picture: PictureSize; why?: string } & Partial<Bilingual>)
 
 export interface ApiErrorBody {
   error: { code: string; zh: string; en: string; request_id: string }

@@ -5,7 +5,7 @@
 
 import { shallowReactive } from 'vue'
 import { liveAddress } from '@/api/client'
-import type { Bilingual, LiveMessage, LivePicture } from '@/api/types'
+import type { Bilingual, LiveMessage, PictureSize } from '@/api/types'
 import { instant } from '@/pure/beijing-time'
 import type { PictureFacts, TimeAnchor } from '@/pure/live-policy'
 import type { FrameStamp, LivePicture } from '@/pure/stamp-overlay'
@@ -28,7 +28,7 @@ export interface PlayerState {
   /** Fragments that the server left out because this viewer lagged. */
   skipped: number
   /** Which picture the server sends; the full one where there is no wall picture. */
-  picture: LivePicture
+  picture: PictureSize
 }
 
 export class LivePlayer {
@@ -43,6 +43,8 @@ export class LivePlayer {
   private anchors: TimeAnchor[] = []
   private pictures: LivePicture[] = []
   private lastFrameMs: number | null = null
+  /** When the picture asked for began to come. */
+  private begunMs = Infinity
   private openedMs = performance.now()
   private heardMs = performance.now()
   private attempt = 0
@@ -52,7 +54,7 @@ export class LivePlayer {
   private readonly beat: ReturnType<typeof setInterval>
   private closed = false
 
-  constructor(private readonly video: HTMLVideoElement, private readonly camera: string, private asked: LivePicture = 'full') {
+  constructor(private readonly video: HTMLVideoElement, private readonly camera: string, private asked: PictureSize = 'full') {
     video.addEventListener('error', this.restart)
     this.watchFrames()
     this.beat = setInterval(() => this.keepUp(), BEAT_MS)
@@ -60,13 +62,24 @@ export class LivePlayer {
   }
 
   /** Asks for the other picture of the camera; the last one stays until the first of it. */
-  ask(picture: LivePicture) {
+  ask(picture: PictureSize) {
     if (this.closed || this.asked === picture) return
     this.asked = picture
     clearTimeout(this.retry)
     this.attempt = 0
+    this.begunMs = Infinity
     this.dropSocket()
     this.connect()
+  }
+
+  /** Waits until the picture asked for is on the screen; false when it is not within `limitMs`. */
+  async showsAsked(limitMs: number): Promise<boolean> {
+    const end = performance.now() + limitMs
+    while (!this.closed && !((this.lastFrameMs ?? 0) > this.begunMs)) {
+      if (performance.now() > end) return false
+      await new Promise((done) => setTimeout(done, 50))
+    }
+    return !this.closed
   }
 
   /** What is known about the picture at this moment. */
@@ -157,6 +170,7 @@ export class LivePlayer {
   /** Opens a new source of media for a new format. The last picture stays until the first new one. */
   private start(mime: string) {
     this.dropMedia()
+    this.begunMs = performance.now()
     if (!MediaSource.isTypeSupported(mime)) {
       this.state.unsupported = mime
       return
