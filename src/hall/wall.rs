@@ -66,8 +66,8 @@ pub(super) fn second_stream(reader: &mut Reader, section: &Section<'_>, same_as_
             section.key("wall_url"),
             Words::new("不会用到", "it is not used"),
             Words::new(
-                "stamp = \"reencode\" 时，小画面由本机从已解码的画面生成并叠加；wall_url 只用于 stamp = \"camera\"，可以删去",
-                "with stamp = \"reencode\" the small picture is made and stamped here; wall_url is for stamp = \"camera\" only",
+                "stamp = \"reencode\" 时，小画面由本机从已解码的画面生成并叠加；wall_url 只用于 stamp = \"camera\" 或 \"none\"，可以删去",
+                "with stamp = \"reencode\" the small picture is made and stamped here; wall_url is for stamp = \"camera\" or \"none\"",
             ),
         );
     }
