@@ -73,6 +73,7 @@ fn row(n: i64, minute: i64) -> SegmentRow {
         height: 1080,
         digest: Some((0..4).map(|k| format!("{:016x}", (seed + k).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()),
         restored: false,
+        clock: None,
         camera: id,
     }
 }

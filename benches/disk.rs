@@ -77,6 +77,7 @@ fn main() {
                 pts_90k: frame * 3600,
                 capture: wall.plus_micros(frame * 40_000),
                 time_source: TimeSource::Arrival,
+                other_capture: None,
                 random_access: (frame + phase) % GOP == 0,
             };
             writer.push(AccessUnit::Video(unit), &mut commands);

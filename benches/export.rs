@@ -14,7 +14,7 @@ use jiancha::export::mp4::Label;
 use jiancha::export::{copy, prepare};
 use jiancha::hall::CameraId;
 use jiancha::media::{
-    AccessUnit, AudioCodec, AudioFormat, AudioUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes, libav,
+    AccessUnit, AudioCodec, AudioFormat, AudioUnit, StreamFormat, TimeSource, VideoCodec, VideoFormat, VideoUnit, boxes, flac,
 };
 use jiancha::segment::disk::Disk;
 use jiancha::segment::writer::{CutSettings, SegmentWriter, Subject};
@@ -118,7 +118,7 @@ fn record(dir: &Path) -> Vec<SegmentRow> {
             sample_rate: 8000,
             channels: 1,
             codec_string: "flac".into(),
-            sample_entry: boxes::flac(1, 8000, &libav::flac_stream_info(8000, 160)),
+            sample_entry: boxes::flac(1, 8000, &flac::stream_info(8000, 160)),
             origin: Some("G.711 A-law".into()),
         }),
     };
@@ -144,6 +144,7 @@ fn record(dir: &Path) -> Vec<SegmentRow> {
             pts_90k: n * 3600,
             capture,
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: n % 50 == 0,
             data: pictures[usize::from(n % 50 != 0)].clone(),
         };

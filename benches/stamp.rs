@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use jiancha::hall::StampLayout;
 use jiancha::stamp::blend::{Chroma, Overlay, Picture, Range};
 use jiancha::stamp::glyphs::{Glyphs, Rasteriser};
 use jiancha::stamp::placement::place;
@@ -17,7 +18,7 @@ fn stamp(c: &mut Criterion) {
     let label = ["长春市朝阳区 重庆街道便民服务中心".to_owned(), "综合受理区 3、4号窗口".to_owned()];
     let texts = label.iter().map(String::as_str).chain([TIME_CHARACTERS]);
     let glyphs = Arc::new(Glyphs::load(None, texts).expect("the package fonts-noto-cjk is installed"));
-    let layout = place(WIDTH, HEIGHT, &label, |text, px| glyphs.extent(text, px)).expect("it fits");
+    let layout = place(WIDTH, HEIGHT, &label, &StampLayout::default(), |text, px| glyphs.extent(text, px)).expect("it fits");
     let mut rasteriser = Rasteriser::new(Arc::clone(&glyphs), layout.font_px, layout.outline_px);
 
     let mut second = 0;

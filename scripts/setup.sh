@@ -36,6 +36,8 @@ curl|查看录像状态、控制模拟摄像机 · asks for health, commands the
 test_packages='chromium|在真实浏览器里测试监看页面 · the viewer in a real browser
 vlc-bin|用 VLC 播放 HLS 地址 · plays the HLS address
 vlc-plugin-base|VLC 的插件 · its plugins
+tesseract-ocr|用独立程序读回叠加文字 · reads the stamp back by a program not ours
+tesseract-ocr-chi-sim|它的简体中文数据 · its data for simplified Chinese
 ffmpeg|用独立程序检查每个录像文件 · checks every file by a program not ours
 fonts-dejavu-core|摄像机自带时间的测试字体 · fonts of cameras'"'"' own clocks, for tests
 openssl|用独立程序核验签名 · checks signatures by a program not ours

@@ -55,7 +55,7 @@ fn file() -> Vec<u8> {
             sample_rate: 8000,
             channels: 1,
             codec_string: "flac".into(),
-            sample_entry: boxes::flac(1, 8000, &jiancha::media::libav::flac_stream_info(8000, 1000)),
+            sample_entry: boxes::flac(1, 8000, &jiancha::media::flac::stream_info(8000, 1000)),
             origin: Some("G.711 A-law".into()),
         }),
     };
@@ -80,6 +80,7 @@ fn file() -> Vec<u8> {
             pts_90k: n * 90_000 / each,
             capture,
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: n % (2 * each) == 0,
             data: vec![byte; usize::try_from(30 + n * 7 % 23).unwrap()].into(),
         };
@@ -181,6 +182,7 @@ fn a_file_cut_at_any_byte_of_its_last_two_parts_lists_is_mended_and_rebuilt() {
             height: 360,
             digest: Some(digest_before_seal(&mended)),
             restored: false,
+            clock: None,
         };
         assert_eq!(catalogue.segment_at(&camera, from).unwrap(), Some(row), "cut at {cut}");
 

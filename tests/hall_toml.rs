@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 
 use jiancha::hall::ComplaintKind::{self, *};
 use jiancha::hall::{
-    CameraKind, CameraOsd, Complaint, Complaints, DeleteWhen, FreeTarget, Hall, PictureArea, RtspTransport, SecretFile,
-    Severity, SoundSource, StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
+    CameraKind, CameraOsd, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, GiveUp, Hall, PictureArea, RtspTransport,
+    SecretFile, Severity, SoundSource, StampLayout, StampMode, StampWork, StopClass, Surroundings, load, load_without_secrets,
+    parse_with,
 };
+use jiancha::media::VideoCodec;
 use proptest::prelude::*;
 
 /// A world with one variable and a few password files.
@@ -121,6 +123,17 @@ fn the_smallest_file_records_with_defaults_for_everything_else() {
 }
 
 #[test]
+fn what_goes_when_stamping_lags_is_the_sites_choice_and_the_wall_goes_first_by_default() {
+    let (hall, _) = read(SMALLEST).unwrap();
+    let default = StampWork { codec: None, give_up: vec![GiveUp::Wall, GiveUp::Stamp], rest_seconds: 30 };
+    assert_eq!(hall.stamp.work, default);
+    let own = "[stamp]\ncodec = \"h265\"\ngive_up = [\"half-rate\", \"stamp\"]\nrest_seconds = 5\n[viewer]";
+    let (hall, _) = read(&with_line(36, own)).unwrap();
+    let chosen = StampWork { codec: Some(VideoCodec::H265), give_up: vec![GiveUp::HalfRate, GiveUp::Stamp], rest_seconds: 5 };
+    assert_eq!(hall.stamp.work, chosen);
+}
+
+#[test]
 fn paths_start_at_the_folder_of_the_file() {
     let text = with_line(34, "path = \"../var/storage\"") + "[recording]\ncatalogue = \"index\"\n";
     let (hall, _) = read(&text).expect("a good file");
@@ -139,6 +152,20 @@ fn the_signing_key_lies_on_the_first_storage_root_unless_said_otherwise() {
     let refused = key("[evidence]\nkeys = \"x\"\n").expect_err("one fault");
     assert_eq!(told(&refused.list), [(39, "evidence.keys", UnknownKey)]);
     assert!(refused.list[0].right.en.contains("did you mean key?"), "{:?}", refused.list[0].right);
+}
+
+#[test]
+fn the_limits_of_clocks_have_defaults_and_bounds() {
+    let limits = |more: &str| read(&(with_line(34, "path = \"/srv/jiancha/a\"") + more)).map(|(hall, _)| hall.time);
+    let default = limits("").expect("a good file");
+    assert_eq!((default.server_error_ms(), default.camera_skew_micros()), (1000, 2_000_000));
+    let own = limits("[time]\nserver_error_limit_ms = 250\ncamera_skew_limit_ms = 5000\n").expect("a good file");
+    assert_eq!((own.server_error_ms(), own.camera_skew_micros()), (250, 5_000_000));
+    let refused = limits("[time]\nserver_error_limit_ms = 20\ncamera_skew_limit = 5\n").expect_err("two faults");
+    assert_eq!(
+        told(&refused.list),
+        [(39, "time.server_error_limit_ms", OutOfRange), (40, "time.camera_skew_limit", UnknownKey)]
+    );
 }
 
 #[test]
@@ -241,6 +268,13 @@ fn every_fault_is_told_by_line_key_and_kind() {
         (36, "[recording]\nsync_seconds = 2.5\n[viewer]", &[(37, "recording.sync_seconds", WrongType)]),
         (36, "[stamp]\nbitrate_kbps = 50000\n[viewer]", &[(37, "stamp.bitrate_kbps", OutOfRange)]),
         (36, "[stamp]\nfont = \"/none.ttc\"\n[viewer]", &[(37, "stamp.font", BadValue)]),
+        (36, "[stamp]\ncodec = \"h266\"\n[viewer]", &[(37, "stamp.codec", BadValue)]),
+        (36, "[stamp]\nrest_seconds = 0\n[viewer]", &[(37, "stamp.rest_seconds", OutOfRange)]),
+        (36, "[stamp]\ngive_up = \"stamp\"\n[viewer]", &[(37, "stamp.give_up", WrongType)]),
+        (36, "[stamp]\ngive_up = []\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"stamp\", \"wall\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"wall\", \"wall\", \"stamp\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"sound\", \"stamp\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
     ];
     for (line, text, expected) in cases {
         let file = with_line(*line, text);
@@ -602,4 +636,127 @@ fn retention_keeps_thirty_working_days_and_says_why_less_is_refused() {
     assert!(short.contains("R7") && short.contains("工作日"), "{short}");
     let bound = read(&with("working_days = 40\nat_most_days = 79")).expect_err("cuts the floor").to_string();
     assert!(bound.contains("不得少于 80") && bound.contains("R7"), "{bound}");
+}
+
+#[test]
+fn wall_pictures_have_defaults_and_limits_and_a_second_stream_is_read() {
+    let (hall, _) = read(SMALLEST).expect("a good file");
+    let wall = &hall.wall;
+    assert_eq!((wall.enabled, wall.width, wall.fps, wall.bitrate_kbps), (true, 640, 10, 250));
+    assert_eq!(hall.cameras[0].wall_url, None);
+
+    let second = |stamp: &str, url: &str| with_line(17, &format!("stamp = \"{stamp}\"\nwall_url = \"{url}\""));
+    let (hall, warnings) = read(&second("camera", "rtsp://192.0.2.13:554/Streaming/Channels/102")).expect("a good file");
+    assert_eq!(hall.cameras[0].wall_url.as_ref().map(|u| u.path()), Some("/Streaming/Channels/102"));
+    assert_eq!(told(&warnings), []);
+    let (_, warnings) = read(&second("reencode", "rtsp://192.0.2.13:554/Streaming/Channels/102")).expect("a good file");
+    assert_eq!(told(&warnings), [(18, "camera[C3].wall_url", Unused)]);
+
+    let section = |wall: &str| format!("{SMALLEST}\n[wall]\n{wall}\n");
+    let (hall, _) = read(&section("enabled = false\nwidth = 480\nfps = 5\nbitrate_kbps = 120")).expect("a good file");
+    assert_eq!((hall.wall.enabled, hall.wall.width, hall.wall.fps, hall.wall.bitrate_kbps), (false, 480, 5, 120));
+    for (text, line, key, kind) in [
+        (section("width = 641"), 40, "wall.width", OutOfRange),
+        (section("fps = 60"), 40, "wall.fps", OutOfRange),
+        (section("bitrate = 250"), 40, "wall.bitrate", UnknownKey),
+        (second("camera", "http://192.0.2.13/"), 18, "camera[C3].wall_url", BadUrl),
+        (second("camera", "rtsp://a:b@192.0.2.13/2"), 18, "camera[C3].wall_url", CredentialsInUrl),
+        (second("camera", "rtsp://192.0.2.13:554/Streaming/Channels/101"), 18, "camera[C3].wall_url", SameAddress),
+    ] {
+        assert_eq!(told(&read(&text).expect_err("one fault").list), [(line, key, kind)]);
+    }
+}
+
+/// [`SMALLEST`] with a `[stamp]` section; its header stands in line 39.
+fn with_stamp(keys: &str) -> String {
+    format!("{SMALLEST}[stamp]\n{keys}\n")
+}
+
+#[test]
+fn the_stamp_says_and_stands_as_wished() {
+    let (hall, warnings) = read(SMALLEST).expect("good");
+    assert_eq!((hall.stamp.layout, warnings), (StampLayout::default(), vec![]));
+    let text = with_stamp(
+        "label = [\"{division}\", \"{zone} {windows} {ptz}\"]\ntime_place = \"bottom-left\"\nsize = 4.5\nweekday = false",
+    );
+    let (hall, warnings) = read(&text).expect("good");
+    assert_eq!(warnings, []);
+    assert_eq!(hall.label_lines(&hall.cameras[0]), ["长春市朝阳区".to_owned(), "综合受理区 3、4号窗口".to_owned()]);
+    let layout = &hall.stamp.layout;
+    assert_eq!((layout.time_place, layout.label_place), (Corner::BottomLeft, Corner::BottomRight));
+    assert_eq!((layout.size_milli_percent, layout.weekday), (4500, false));
+}
+
+#[test]
+fn every_placeholder_is_filled_and_one_that_is_empty_leaves_no_gap() {
+    let label = "label = [\"{division}·{hall} {name}\", \"{zone} {ptz} {windows} {camera}\"]";
+    let (hall, _) = read(&with_stamp(label)).expect("good");
+    assert_eq!(
+        hall.label_lines(&hall.cameras[0]),
+        ["长春市朝阳区·重庆街道便民服务中心".to_owned(), "综合受理区 3、4号窗口 C3".to_owned()]
+    );
+    let ptz = with_line(12, "kind = \"ptz\"\nname = \"大厅球机\"") + "[stamp]\n" + label;
+    let (hall, _) = read(&ptz).expect("good");
+    assert_eq!(
+        hall.label_lines(&hall.cameras[0]),
+        ["长春市朝阳区·重庆街道便民服务中心 大厅球机".to_owned(), "综合受理区 云台 3、4号窗口 C3".to_owned()]
+    );
+}
+
+#[test]
+fn a_camera_may_have_a_label_of_its_own() {
+    let text = with_line(17, "label = [\"{division} {zone}\"]") + "[stamp]\nlabel = [\"{zone}\", \"{division}\"]\n";
+    let (hall, warnings) = read(&text).expect("good");
+    assert_eq!(warnings, []);
+    assert_eq!(hall.label_lines(&hall.cameras[0]), ["长春市朝阳区 综合受理区".to_owned(), String::new()]);
+}
+
+#[test]
+fn a_stamp_that_cannot_be_is_refused_by_line_and_key() {
+    let cases: &[(&str, usize, &str, ComplaintKind)] = &[
+        ("label = [\"{divison}\", \"{zone}\"]", 39, "stamp.label", UnknownPlaceholder),
+        ("label = [\"{区划}\"]", 39, "stamp.label", UnknownPlaceholder),
+        ("label = [\"｛division｝\"]", 39, "stamp.label", BadValue),
+        ("label = [\"{division\"]", 39, "stamp.label", BadValue),
+        ("label = [\"division} {zone}\"]", 39, "stamp.label", BadValue),
+        ("label = []", 39, "stamp.label", BadValue),
+        ("label = [\" \", \"\"]", 39, "stamp.label", BadValue),
+        ("label = [\"{ptz}\"]", 39, "stamp.label", BadValue),
+        ("label = [\"{division}\", \"{hall}\", \"{zone}\"]", 39, "stamp.label", BadValue),
+        ("label = \"{division} {zone}\"", 39, "stamp.label", WrongType),
+        ("label = [3]", 39, "stamp.label", WrongType),
+        ("time_place = \"middle\"", 39, "stamp.time_place", BadValue),
+        ("time_place = \"bottom-right\"", 39, "stamp.time_place", SamePlace),
+        ("time_place = \"top-right\"\nlabel_place = \"top-right\"", 40, "stamp.label_place", SamePlace),
+        ("size = 1.9", 39, "stamp.size", OutOfRange),
+        ("size = 7", 39, "stamp.size", OutOfRange),
+        ("size = nan", 39, "stamp.size", OutOfRange),
+        ("size = \"3\"", 39, "stamp.size", WrongType),
+        ("weekday = \"no\"", 39, "stamp.weekday", WrongType),
+        ("lable = [\"{zone}\"]", 39, "stamp.lable", UnknownKey),
+    ];
+    for (keys, line, key, kind) in cases {
+        let complaints = read(&with_stamp(keys)).expect_err(keys);
+        let errors: Vec<_> = complaints.list.iter().filter(|c| c.severity == Severity::Error).cloned().collect();
+        assert_eq!(told(&errors), [(*line, *key, *kind)], "{keys}");
+    }
+    let complaints = read(&with_stamp("label = [\"{divison}\"]")).expect_err("refused").to_string();
+    assert!(complaints.contains("是否想写 {division}") && complaints.contains("{windows}"), "{complaints}");
+}
+
+#[test]
+fn a_label_elsewhere_or_without_division_and_zone_is_accepted_with_a_warning_that_names_r8() {
+    let cases: &[(&str, usize, &str, ComplaintKind)] = &[
+        ("label_place = \"top-right\"", 39, "stamp.label_place", LabelPlace),
+        ("label = [\"{division} {hall}\"]", 39, "stamp.label", LabelSays),
+        ("label = [\"{zone} {windows}\"]", 39, "stamp.label", LabelSays),
+    ];
+    for (keys, line, key, kind) in cases {
+        let (_, warnings) = read(&with_stamp(keys)).expect("accepted");
+        assert_eq!(told(&warnings), [(*line, *key, *kind)], "{keys}");
+        assert!(warnings[0].right.zh.contains("R8") && warnings[0].right.en.contains("R8"), "{:?}", warnings[0]);
+    }
+    // Written out it is just as good.
+    let (_, warnings) = read(&with_stamp("label = [\"长春市 朝阳区\", \"综合受理区3号窗口\"]")).expect("accepted");
+    assert_eq!(warnings, []);
 }

@@ -56,6 +56,7 @@ fn video(sizes: &[usize], order: &[usize], start: i64, picture: i64) -> Vec<Vide
         pts_90k: start + i64::try_from(*shown).unwrap() * picture,
         capture: WallTime::from_micros(MINUTE + i64::try_from(*shown).unwrap() * picture * 100 / 9),
         time_source: TimeSource::SenderReport,
+        other_capture: None,
         random_access: n == 0,
         data: vec![u8::try_from(n).unwrap(); *size].into(),
     });
@@ -109,7 +110,7 @@ proptest! {
         let avc1 = Avc1::read_from(&mut Cursor::new(&entry)).unwrap();
         prop_assert_eq!((u32::from(avc1.visual.width), u32::from(avc1.visual.height)), (width, height));
         prop_assert_eq!(avc1.pasp.map(|p| (p.h_spacing, p.v_spacing)), (aspect.0 != aspect.1).then_some(aspect));
-        let entry = boxes::flac(channels, rate, &jiancha::media::libav::flac_stream_info(rate, 160));
+        let entry = boxes::flac(channels, rate, &jiancha::media::flac::stream_info(rate, 160));
         let flac = Flac::read_from(&mut Cursor::new(&entry)).unwrap();
         prop_assert_eq!((flac.audio.channel_count, u32::from(flac.audio.sample_rate.integer())), (channels, rate));
     }

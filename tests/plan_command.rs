@@ -91,6 +91,7 @@ fn record(catalogue: &Catalogue, camera: &str, from: &str, to: &str, bytes: u64)
             height: 1080,
             digest: None,
             restored: false,
+            clock: None,
         })
         .unwrap();
 }

@@ -38,7 +38,7 @@ fn format() -> StreamFormat {
             sample_rate: 8000,
             channels: 1,
             codec_string: "flac".into(),
-            sample_entry: boxes::flac(1, 8000, &jiancha::media::libav::flac_stream_info(8000, 160)),
+            sample_entry: boxes::flac(1, 8000, &jiancha::media::flac::stream_info(8000, 160)),
             origin: Some("G.711 A-law".into()),
         }),
     }
@@ -51,6 +51,7 @@ fn picture(n: i64, gop: i64, start: i64) -> AccessUnit {
         pts_90k: n * 3600,
         capture: WallTime::from_micros(start + n * 40_000),
         time_source: TimeSource::SenderReport,
+        other_capture: None,
         random_access: n % gop == 0,
         data: vec![n.to_le_bytes()[0]; usize::try_from(len).unwrap()].into(),
     })

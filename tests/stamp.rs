@@ -16,6 +16,7 @@ use std::time::Duration;
 use jiancha::hall::StampSettings;
 use jiancha::media::{VideoFormat, VideoUnit};
 use jiancha::stamp::encoders::{EncoderDescription, choose, descriptions};
+use jiancha::stamp::placement::Fit;
 use jiancha::stamp::reencode::{QUEUE_UNITS, Reencoder};
 use jiancha::stamp::{StampError, Stamped, check_label};
 use jiancha::time::WallTime;
@@ -30,7 +31,7 @@ fn label() -> [String; 2] {
 }
 
 fn settings() -> StampSettings {
-    StampSettings { encoder: "x264".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 }
+    StampSettings { encoder: "x264".to_owned(), ..StampSettings::default() }
 }
 
 fn x264() -> EncoderDescription {
@@ -423,13 +424,29 @@ fn what_is_wrong_with_label_or_format_is_told_at_the_start() {
         Reencoder::start(format, &label, &settings(), &x264(), |_| {}).err().expect("refused").to_string()
     };
     let long = "内蒙古自治区阿拉善盟阿拉善左旗巴彦浩特镇额鲁特街道便民服务中心综合受理区咨询导服区";
-    assert!(start(&clip.format, [long, long]).contains("640x360"));
     assert!(start(&clip.format, ["综合\u{1F600}", ""]).contains("U+1F600"));
     let checked = check_label(&[long.to_owned(), long.to_owned()], &settings(), 640, 360);
     assert!(matches!(checked, Err(StampError::LabelTooLong { width: 640, height: 360, .. })));
     assert_eq!(check_label(&label(), &settings(), 1920, 1080).expect("it fits").font_px, 34);
     let empty = VideoFormat { configuration: Default::default(), ..clip.format.clone() };
     assert!(start(&empty, ["甲", "乙"]).contains("avcC"));
+}
+
+/// Recording is worth more than a legible label: a picture smaller than foreseen gets what there is room for.
+#[test]
+fn a_label_too_long_for_a_small_picture_is_drawn_small_and_no_picture_is_lost() {
+    let long = "内蒙古自治区阿拉善盟阿拉善左旗巴彦浩特镇额鲁特街道便民服务中心".to_owned();
+    let clip = encode("pattern=smpte", 640, 360, 6, "x264enc tune=zerolatency").taken_from(at("2026-11-22T14:50:08+08:00"));
+    let (give, take) = mpsc::channel();
+    let label = [long, "综合受理区 1、2、3、4、5、6号窗口".to_owned()];
+    let sink = move |stamped| give.send(stamped).expect("the test listens");
+    let reencoder = Reencoder::start(&clip.format, &label, &settings(), &x264(), sink).expect("it starts");
+    assert_eq!(reencoder.fit(), Fit::Small);
+    for unit in &clip.units {
+        reencoder.push_blocking(unit.clone()).expect("taken");
+    }
+    reencoder.finish();
+    assert_eq!(collect(&take).expect("it stamps").units.len(), 6);
 }
 
 #[test]

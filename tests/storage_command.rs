@@ -98,6 +98,7 @@ impl Site {
             height: 1080,
             digest: None,
             restored: false,
+            clock: None,
         };
         catalogue.put_segment(&row).unwrap();
     }

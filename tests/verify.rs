@@ -148,6 +148,7 @@ fn record(disk: &Disk, run: &str, start: i64, minutes: i64) {
             pts_90k: n * 90_000,
             capture: WallTime::from_micros(start + n * 1_000_000),
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: n % 10 == 0,
             data: vec![n.to_le_bytes()[0]; 200].into(),
         };

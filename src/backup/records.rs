@@ -308,6 +308,7 @@ mod tests {
             height: 1080,
             digest: digest.map(str::to_owned),
             restored: false,
+            clock: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hall::CameraId;
-use crate::time::{Span, WallTime};
+use crate::time::{ClockMark, Span, WallTime};
 
 /// One segment file: what it holds and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct SegmentRow {
     /// True when the file was lost and came back from the backup copy (由备份恢复).
     #[serde(default)]
     pub restored: bool,
+    /// How the server's clock was kept when it was begun; `None` for files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockMark>,
 }
 
 impl SegmentRow {
@@ -115,6 +118,14 @@ pub enum LedgerEvent {
         /// The root now.
         to: String,
     },
+    /// The way in which the picture is stamped changed; recording went on.
+    Stamp {
+        /// Name of the encoder that stamps; `none` when pictures pass through without the stamp.
+        by: String,
+        /// What is given up because the machine cannot keep up, such as `wall` or `half-rate`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        given_up: Vec<String>,
+    },
     /// Recording stopped, or could not start, for this cause.
     Stopped {
         /// Why.
@@ -125,7 +136,7 @@ pub enum LedgerEvent {
 impl LedgerEvent {
     /// True for events that begin or end recording.
     pub fn is_about_recording(&self) -> bool {
-        !matches!(self, Self::Moved { .. })
+        !matches!(self, Self::Moved { .. } | Self::Stamp { .. })
     }
 }
 

@@ -14,6 +14,8 @@ use crate::time::WallTime;
 const SEGMENTS: &str = "segments";
 /// First byte of a row in the compact form. JSON begins with `{`.
 const COMPACT: u8 = 1;
+/// First byte of a row in the compact form with the state of the clock behind it.
+const COMPACT_WITH_CLOCK: u8 = 2;
 
 /// A row as it is kept; camera and start stand in the key.
 #[derive(Serialize, Deserialize)]
@@ -72,16 +74,24 @@ fn encode(row: &SegmentRow) -> Result<Vec<u8>, postcard::Error> {
         },
         restored: row.restored,
     };
-    postcard::to_extend(&stored, vec![COMPACT])
+    // A row without the state of the clock is written as before: a rebuilt row of an old file equals the old row.
+    match &row.clock {
+        None => postcard::to_extend(&stored, vec![COMPACT]),
+        Some(clock) => postcard::to_extend(clock, postcard::to_extend(&stored, vec![COMPACT_WITH_CLOCK])?),
+    }
 }
 
 /// The row that `key` and `value` tell.
 fn decode(key: &[u8], value: &[u8]) -> Result<SegmentRow, String> {
-    let Some((&COMPACT, value)) = value.split_first() else {
+    let Some((&form @ (COMPACT | COMPACT_WITH_CLOCK), value)) = value.split_first() else {
         return serde_json::from_slice(value).map_err(|e| e.to_string());
     };
     let (camera, from) = keys::parse_camera_time(key).ok_or("its key is not one of a segment")?;
-    let stored: Stored<'_> = postcard::from_bytes(value).map_err(|e| e.to_string())?;
+    let (stored, rest): (Stored<'_>, _) = postcard::take_from_bytes(value).map_err(|e| e.to_string())?;
+    let clock = match form {
+        COMPACT_WITH_CLOCK => Some(postcard::from_bytes(rest).map_err(|e| e.to_string())?),
+        _ => None,
+    };
     Ok(SegmentRow {
         from,
         to: from.plus_micros(stored.micros),
@@ -104,6 +114,7 @@ fn decode(key: &[u8], value: &[u8]) -> Result<SegmentRow, String> {
             Digest::Other(text) => Some(text.to_owned()),
         },
         restored: stored.restored,
+        clock,
     })
 }
 
@@ -204,6 +215,7 @@ impl Segments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::ClockMark;
     use proptest::prelude::*;
 
     fn row() -> SegmentRow {
@@ -223,6 +235,7 @@ mod tests {
             height: 1080,
             digest: Some("00ff".repeat(16)),
             restored: false,
+            clock: None,
         }
     }
 
@@ -244,6 +257,20 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_either_compact_form_is_read() {
+        assert_eq!(encode(&row()).unwrap()[0], 1);
+        let clock = Some(ClockMark { disciplined: false, max_error_ms: 16_000 });
+        let kept = SegmentRow { clock, ..row() };
+        let bytes = encode(&kept).unwrap();
+        assert_eq!((bytes[0], bytes.len() - encode(&row()).unwrap().len()), (2, 3));
+        assert_eq!(decode(&key(&kept), &bytes).unwrap(), kept);
+        assert!(bytes.len() < 120, "{} bytes", bytes.len());
+        for cut in 0..bytes.len() {
+            assert!(decode(&key(&kept), &bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
     fn damage_is_told_and_never_a_panic() {
         let bytes = encode(&row()).unwrap();
         for cut in 0..bytes.len() {
@@ -257,9 +284,11 @@ mod tests {
         fn every_row_comes_back_whole(
             run in ".{0,30}", path in ".{0,40}", root in ".{0,20}", digest in prop::option::of("[0-9a-fA-F]{0,70}"),
             from in -1_000_000_000_000i64..4_000_000_000_000_000, micros in any::<i32>(), bytes: u64, number: u32, restored: bool,
+            clock in prop::option::of((any::<bool>(), any::<u32>())),
         ) {
+            let clock = clock.map(|(disciplined, max_error_ms)| ClockMark { disciplined, max_error_ms });
             let from = WallTime::from_micros(from);
-            let row = SegmentRow { from, to: from.plus_micros(micros.into()), run, path, root, digest, bytes, number, restored, ..row() };
+            let row = SegmentRow { from, to: from.plus_micros(micros.into()), run, path, root, digest, bytes, number, restored, clock, ..row() };
             prop_assert_eq!(decode(&key(&row), &encode(&row).unwrap()).unwrap(), row);
         }
 

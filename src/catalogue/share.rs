@@ -77,7 +77,14 @@ mod tests {
         Timeline {
             spans: spans
                 .iter()
-                .map(|s| RecordedSpan { camera: camera.clone(), from: s.from, to: s.to, stamped: true, restored: false })
+                .map(|s| RecordedSpan {
+                    camera: camera.clone(),
+                    from: s.from,
+                    to: s.to,
+                    stamped: true,
+                    restored: false,
+                    clock: None,
+                })
                 .collect(),
             gaps: gaps
                 .iter()

@@ -1,10 +1,12 @@
 //! The timeline: segment rows and ledger rows become recorded spans and gaps with causes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::records::{GapCause, LedgerEvent, LedgerRow, SegmentRow};
 use crate::hall::CameraId;
-use crate::time::{Span, WallTime};
+use crate::time::{ClockMark, Span, WallTime};
 
 /// Missing time shorter than this is no gap: segments of one run touch to within a picture's length.
 pub const SHORTEST_GAP_MICROS: i64 = 500_000;
@@ -28,6 +30,25 @@ pub struct RecordedSpan {
     /// True when it was lost and came back from the backup copy (由备份恢复).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restored: bool,
+    /// How the server's clock was kept; left out where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockWord>,
+}
+
+/// How the server's clock was kept while a span was recorded (录像时的时钟状态).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockWord {
+    /// Corrected by a time server, within the limit.
+    Disciplined,
+    /// Not, or not within the limit.
+    Undisciplined,
+}
+
+impl ClockWord {
+    fn of(mark: ClockMark) -> Self {
+        if mark.disciplined { Self::Disciplined } else { Self::Undisciplined }
+    }
 }
 
 /// A gap (缺录): time that should have been recorded and was not.
@@ -76,19 +97,23 @@ pub fn timeline_with_removed(
     removed: &[Span],
     ledger: &[LedgerRow],
 ) -> Timeline {
-    let recorded = |stamped: bool, restored: bool| {
-        let alike = |s: &&SegmentRow| s.stamped == stamped && s.restored == restored;
-        let spans = segments.iter().filter(alike).filter_map(|s| s.span().intersect(span)).collect();
-        Span::join(spans, SHORTEST_GAP_MICROS)
-    };
+    // What differs in stamp, origin or clock is never one span: a reader must not have to guess which part is meant.
+    let mut alike: BTreeMap<(bool, bool, Option<ClockWord>), Vec<Span>> = BTreeMap::new();
+    for segment in segments {
+        if let Some(part) = segment.span().intersect(span) {
+            let kind = (segment.stamped, segment.restored, segment.clock.map(ClockWord::of));
+            alike.entry(kind).or_default().push(part);
+        }
+    }
     let mut spans: Vec<RecordedSpan> = Vec::new();
-    for (stamped, restored) in [(true, false), (false, false), (true, true), (false, true)] {
-        spans.extend(recorded(stamped, restored).into_iter().map(|s| RecordedSpan {
+    for ((stamped, restored, clock), parts) in alike {
+        spans.extend(Span::join(parts, SHORTEST_GAP_MICROS).into_iter().map(|s| RecordedSpan {
             camera: camera.clone(),
             from: s.from,
             to: s.to,
             stamped,
             restored,
+            clock,
         }));
     }
     spans.sort_by_key(|s| (s.from, s.to));
@@ -213,6 +238,7 @@ mod tests {
             height: 1080,
             digest: None,
             restored: false,
+            clock: None,
         }
     }
 
@@ -306,6 +332,28 @@ mod tests {
         assert_eq!(t.gaps, []);
         let json = serde_json::to_value(&t.spans).unwrap();
         assert_eq!((json[0].get("restored"), &json[1]["restored"]), (None, &serde_json::Value::Bool(true)));
+    }
+
+    #[test]
+    fn a_clock_that_was_not_kept_right_is_a_span_of_its_own_and_no_gap() {
+        let kept = |disciplined, from, to| SegmentRow {
+            clock: Some(ClockMark { disciplined, max_error_ms: 20 }),
+            ..segment(from, to)
+        };
+        let rows = [segment(0, 60), kept(true, 60, 120), kept(false, 120, 180), kept(true, 180, 240), kept(true, 240, 300)];
+        let t = timeline(&camera(), Span::new(at(0), at(300)), at(500), &rows, &[]);
+        let told: Vec<_> = t.spans.iter().map(|s| (s.from, s.to, s.clock)).collect();
+        use ClockWord::{Disciplined, Undisciplined};
+        let clocks = [
+            (at(0), at(60), None),
+            (at(60), at(120), Some(Disciplined)),
+            (at(120), at(180), Some(Undisciplined)),
+            (at(180), at(300), Some(Disciplined)),
+        ];
+        assert_eq!(told, clocks);
+        assert_eq!(t.gaps, []);
+        let json = serde_json::to_value(&t.spans).unwrap();
+        assert_eq!((json[0].get("clock"), &json[2]["clock"]), (None, &serde_json::Value::from("undisciplined")));
     }
 
     #[test]

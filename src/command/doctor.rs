@@ -7,13 +7,14 @@ use super::storage::Book;
 use super::{ConfigArg, print_text};
 use crate::calendar::Source;
 use crate::hall::{self, Hall, StampSettings};
+use crate::observe::doctor::encoders::EncoderRow;
 use crate::observe::doctor::{
-    Finding, Report, Standing, both, capacity, disk, hall_file, machine, network, not_without_hall, plugins,
+    Finding, Report, Standing, both, capacity, disk, encoders, hall_file, labels, machine, network, not_without_hall, plugins,
 };
 use crate::retention::capacity::measured::{self, measure};
 use crate::retention::capacity::{self as sizing, CameraRate};
-use crate::stamp::encoders;
-use crate::stamp::text::{TIME_CHARACTERS, label_lines};
+use crate::stamp::check;
+use crate::stamp::text::TIME_CHARACTERS;
 use crate::time::{Clock as _, SystemClock, kernel_clock};
 
 /// Arguments of `jiancha doctor`.
@@ -41,20 +42,27 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 fn examine(config: &Path) -> Report {
     let (hall, mut findings) = read_hall(config);
     let stamp = hall.as_ref().map(|h| h.stamp.clone());
-    findings.extend(plugins_and_font(stamp, hall.as_ref()));
-    findings.push(machine::clock(kernel_clock()));
-    findings.push(machine::ntp(&machine::time_source()));
+    let mut encoders = Vec::new();
+    findings.extend(plugins_and_font(stamp, &mut encoders));
+    let chrony = crate::time::chrony::ask();
+    let limits = hall.as_ref().map(|h| h.time).unwrap_or_default();
+    findings.push(machine::clock(kernel_clock(), chrony.as_ref(), limits.server_error_ms()));
+    findings.push(machine::ntp(&machine::time_source(chrony.as_ref())));
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     findings.push(machine::open_files(machine::read_open_files(&limits), hall.as_ref().map_or(0, |h| h.cameras.len())));
     match &hall {
-        Some(hall) => findings.extend(of_hall(hall)),
+        Some(hall) => {
+            let found = check::labels(hall, &std::env::temp_dir());
+            findings.extend(labels::labels(&config.display().to_string(), hall.cameras.len(), &found));
+            findings.extend(of_hall(hall));
+        }
         None => {
             let checks = [("storage", both("存储", "storage")), ("catalogue", both("目录库", "catalogue"))];
             let more = [("viewer-port", both("监看地址", "viewer address")), ("camera", both("摄像机", "cameras"))];
             findings.extend(checks.into_iter().chain(more).map(|(id, check)| not_without_hall(id, check)));
         }
     }
-    Report { findings }
+    Report { findings, encoders }
 }
 
 /// Reads hall.toml. When only passwords are missing, the rest of the hall is still examined.
@@ -72,14 +80,15 @@ fn read_hall(config: &Path) -> (Option<Hall>, Vec<Finding>) {
     }
 }
 
-fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Finding> {
+fn plugins_and_font(stamp: Option<StampSettings>, rows: &mut Vec<EncoderRow>) -> Vec<Finding> {
     // Without a hall the machine is judged for the defaults.
-    let stamp = stamp.unwrap_or(StampSettings { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000 });
+    let stamp = stamp.unwrap_or_default();
     let mut findings = Vec::new();
     match plugins::gstreamer_elements() {
         Ok(is_there) => {
             findings.extend(plugins::elements(is_there));
-            findings.extend(plugins::encoders(&stamp.encoder, &encoders::probe(&stamp)));
+            *rows = encoders::look(&stamp);
+            findings.extend(encoders::judge(&stamp.encoder, rows));
         }
         Err(why) => findings.push(Finding::bad(
             "gstreamer",
@@ -92,10 +101,7 @@ fn plugins_and_font(stamp: Option<StampSettings>, hall: Option<&Hall>) -> Vec<Fi
             ),
         )),
     }
-    let mut texts = vec![TIME_CHARACTERS.to_owned()];
-    if let Some(hall) = hall {
-        texts.extend(hall.cameras.iter().flat_map(|camera| label_lines(&hall.label_lines(camera))));
-    }
+    let texts = [TIME_CHARACTERS.to_owned()];
     findings.push(plugins::font(&plugins::try_font(stamp.font.as_deref(), &texts)));
     findings
 }

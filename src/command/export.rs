@@ -1,7 +1,8 @@
 //! `jiancha export`: footage of a span as plain MP4, or as an evidence package; every export stands in the audit log first.
 
 mod place;
-mod recorder;
+pub(super) mod recorder;
+mod viewing;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,15 +14,18 @@ use serde::Serialize;
 
 use self::place::Places;
 use self::recorder::Recorder;
+use self::viewing::Viewing;
 use super::{ConfigArg, Outcome, complain, load_hall, print_json};
 use crate::evidence::key::rename_new;
 use crate::evidence::{Keyring, Signer};
 use crate::export::gaps::{Missing, missing};
 use crate::export::mp4::Label;
 use crate::export::package::{self, ClockNote, Evidence, Film, Subject};
-use crate::export::{Announcement, Prepared, Purpose, copy, prepare};
+use crate::export::plan::Movie;
+use crate::export::samples::Source;
+use crate::export::{Announcement, Kind, Prepared, Purpose, copy, prepare};
 use crate::hall::{Camera, CameraId, Hall, WindowId};
-use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock as _, Span, SystemClock, WallTime, kernel_clock};
+use crate::time::{Clock as _, Span, SystemClock, WallTime, kernel_clock};
 
 /// Longest reason, in letters: it is kept in the audit log for ever.
 const LONGEST_REASON: usize = 1000;
@@ -29,6 +33,8 @@ const LONGEST_REASON: usize = 1000;
 /// Arguments of `jiancha export`.
 #[derive(clap::Args)]
 #[command(after_help = "The span is cut at the key frame before it; players start at --from. Gaps are closed up and listed.\n\
+Footage that was recorded without the stamp gets it burnt in: only that part is encoded anew, with the times of capture and the label\n\
+of its time; the rest is copied bit for bit. With --untouched everything is. An evidence package holds the originals in any case.\n\
 Exit code 0: written, gaps inside are listed; 1: written, but a window has nothing, or a source file is not as it was sealed;\n\
 2: nothing was recorded, or it could not be done. The recorder may run meanwhile. Every export stands in the audit log.\n\n\
 Example:\n  \
@@ -63,6 +69,9 @@ pub struct ExportArgs {
     /// The file to write; for several windows a folder, or a name into which the window is put. With --evidence a new folder.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
+    /// Export every picture as it was recorded, also where it carries no stamp (原样导出). An evidence package then holds no copies with it.
+    #[arg(long)]
+    untouched: bool,
     /// Make an evidence package: films, signed description, manifests, and how to check them.
     #[arg(long)]
     evidence: bool,
@@ -102,6 +111,18 @@ struct PrintedFile {
     to: WallTime,
     pictures: u64,
     sounds: u64,
+    /// True when its pictures are as they were recorded, bit for bit.
+    original: bool,
+    /// Where the stamp was burnt in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    burnt: Vec<Span>,
+    /// Pictures that could not be decoded and are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    undecodable: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 #[derive(Serialize)]
@@ -157,12 +178,32 @@ struct Found<'a> {
     gaps: Vec<Missing>,
 }
 
+impl Found<'_> {
+    /// The footage as it was recorded.
+    fn recorded(&self) -> Written<'_> {
+        Written { movies: &self.prepared.movies, sources: &self.prepared.sources, burnt: None }
+    }
+}
+
 struct Export<'a> {
     hall: &'a Hall,
     args: &'a ExportArgs,
     asked: Span,
     purpose: Purpose,
     signer: Option<Signer>,
+}
+
+/// What is written of one window: films, the files their bytes are in, and where the stamp was burnt in.
+struct Written<'a> {
+    movies: &'a [Movie],
+    sources: &'a [Source],
+    burnt: Option<&'a crate::export::burn::Burnt>,
+}
+
+impl<'a> Written<'a> {
+    fn burnt(copy: &'a crate::export::burn::Burnt) -> Self {
+        Self { movies: &copy.movies, sources: &copy.sources, burnt: Some(copy) }
+    }
 }
 
 impl<'a> Export<'a> {
@@ -201,24 +242,35 @@ impl<'a> Export<'a> {
             return Err(nothing(&found, self.asked));
         }
         let names = self.names(&found, &places)?;
+        // Known before anything is announced: an encoder that does not work.
+        let viewing = Viewing::new(self.hall, found.iter().map(|f| &f.prepared).filter(|_| !self.args.untouched))?;
+        let kind = match (self.args.evidence, self.args.untouched) {
+            (true, _) => Kind::Evidence,
+            (false, true) => Kind::Untouched,
+            (false, false) => Kind::Film,
+        };
         for found in found.iter().filter(|f| !f.prepared.movies.is_empty()) {
             recorder.announce(&Announcement {
                 purpose: self.purpose.clone(),
                 camera: found.wanted.camera.id.clone(),
                 window: found.wanted.window.map(ToString::to_string),
                 span: self.asked,
-                evidence: self.args.evidence,
+                kind,
                 to: self.args.out.display().to_string(),
             })?;
         }
         // A recorder that starts meanwhile finds its catalogue free.
         drop(recorder);
-        let bytes = found.iter().flat_map(|f| &f.prepared.movies).map(crate::export::plan::Movie::media_bytes).sum();
-        let bar = bar("导出 export", bytes);
-        let printed = match &self.signer {
-            Some(signer) => self.package(&found, &places, signer, &bar),
-            None => self.films(&found, &names, &places.folder, &bar).map(|films| self.printed(&found, films)),
-        };
+        let bytes: u64 = found.iter().flat_map(|f| &f.prepared.movies).map(Movie::media_bytes).sum();
+        let bar = bar("导出 export", bytes + viewing.bytes());
+        let burnt = viewing.burn(found.iter().map(|f| &f.prepared), places.scratch(), &bar);
+        let printed = burnt.and_then(|burnt| match &self.signer {
+            Some(signer) => self.package(&found, &burnt, &places, signer, &bar),
+            None => {
+                let files = self.viewed(&found, &names, &burnt, &places, &bar);
+                files.map(|files| self.printed(&found, files))
+            }
+        });
         bar.finish_and_clear();
         printed
     }
@@ -273,43 +325,70 @@ impl<'a> Export<'a> {
         }
     }
 
-    /// Writes the films into `folder`.
-    fn films(
+    /// Writes what people look at: as recorded where every picture carries the stamp, else with the stamp burnt in.
+    fn viewed(
         &self,
         found: &[Found<'_>],
         names: &[Vec<String>],
+        burnt: &viewing::Copies,
+        places: &Places,
+        bar: &ProgressBar,
+    ) -> Result<Vec<PrintedFile>, String> {
+        let mut files = Vec::new();
+        for ((n, found), names) in found.iter().enumerate().zip(names) {
+            match burnt.of(n) {
+                None => files.extend(self.films(found, &found.recorded(), names, &places.folder, bar)?),
+                Some(copy) => {
+                    // Coding may change where the stamp begins: then there are more films than one.
+                    let name = |n| places.name(&found.wanted.name(), found.wanted.id(), n);
+                    let names: Vec<String> = (1..=copy.movies.len()).map(name).collect();
+                    files.extend(self.films(found, &Written::burnt(copy), &names, &places.folder, bar)?);
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// Writes the films of one window into `folder`.
+    fn films(
+        &self,
+        found: &Found<'_>,
+        written: &Written<'_>,
+        names: &[String],
         folder: &Path,
         bar: &ProgressBar,
     ) -> Result<Vec<PrintedFile>, String> {
         let mut files = Vec::new();
-        for (found, names) in found.iter().zip(names) {
-            let camera = found.wanted.camera;
-            for (movie, name) in found.prepared.movies.iter().zip(names) {
-                bar.set_message(name.clone());
-                let label = Label {
-                    hall: self.hall.name.clone(),
-                    division: self.hall.division.clone(),
-                    camera: camera.id.to_string(),
-                    windows: self.hall.windows_of(&camera.id).map(|w| w.id.to_string()).collect(),
-                    from: movie.from(),
-                    to: movie.to(),
-                };
-                let path = folder.join(name);
-                let hash = self.signer.is_some();
-                let written = copy::write(movie, &label, &found.prepared.sources, &path, hash, &mut |n| bar.inc(n))
-                    .map_err(|e| e.to_string())?;
-                files.push(PrintedFile {
-                    window: found.wanted.window.map(ToString::to_string),
-                    camera: camera.id.clone(),
-                    file: path,
-                    bytes: written.bytes,
-                    sha256: written.sha256,
-                    from: movie.from(),
-                    to: movie.to(),
-                    pictures: movie.video.samples.len() as u64,
-                    sounds: movie.audio.as_ref().map_or(0, |a| a.samples.len() as u64),
-                });
-            }
+        let camera = found.wanted.camera;
+        for (movie, name) in written.movies.iter().zip(names) {
+            bar.set_message(name.clone());
+            let label = Label {
+                hall: self.hall.name.clone(),
+                division: self.hall.division.clone(),
+                camera: camera.id.to_string(),
+                windows: self.hall.windows_of(&camera.id).map(|w| w.id.to_string()).collect(),
+                from: movie.from(),
+                to: movie.to(),
+            };
+            let path = folder.join(name);
+            let hash = self.signer.is_some();
+            let made =
+                copy::write(movie, &label, written.sources, &path, hash, &mut |n| bar.inc(n)).map_err(|e| e.to_string())?;
+            let burnt = written.burnt.map_or_else(Vec::new, |b| b.spans_in(movie));
+            files.push(PrintedFile {
+                window: found.wanted.window.map(ToString::to_string),
+                camera: camera.id.clone(),
+                file: path,
+                bytes: made.bytes,
+                sha256: made.sha256,
+                from: movie.from(),
+                to: movie.to(),
+                pictures: movie.video.samples.len() as u64,
+                sounds: movie.audio.as_ref().map_or(0, |a| a.samples.len() as u64),
+                original: burnt.is_empty(),
+                burnt,
+                undecodable: written.burnt.map_or(0, |b| b.lost),
+            });
         }
         Ok(files)
     }
@@ -330,10 +409,17 @@ impl<'a> Export<'a> {
     }
 
     /// Makes the package beside its place and moves it there when it is whole.
-    fn package(&self, found: &[Found<'_>], places: &Places, signer: &Signer, bar: &ProgressBar) -> Result<Printed, String> {
+    fn package(
+        &self,
+        found: &[Found<'_>],
+        burnt: &viewing::Copies,
+        places: &Places,
+        signer: &Signer,
+        bar: &ProgressBar,
+    ) -> Result<Printed, String> {
         let aside = places.aside();
         std::fs::create_dir(&aside).map_err(|e| format!("make {}: {e}", aside.display()))?;
-        let made = self.fill(found, &aside, signer, bar).and_then(|mut printed| {
+        let made = self.fill(found, burnt, &aside, signer, bar).and_then(|mut printed| {
             rename_new(&aside, &self.args.out).map_err(|e| format!("put the package at {}: {e}", self.args.out.display()))?;
             for file in &mut printed.files {
                 file.file = self.args.out.join(file.file.file_name().unwrap_or_default());
@@ -347,10 +433,34 @@ impl<'a> Export<'a> {
         made
     }
 
-    fn fill(&self, found: &[Found<'_>], folder: &Path, signer: &Signer, bar: &ProgressBar) -> Result<Printed, String> {
-        let names: Vec<Vec<String>> =
-            found.iter().map(|f| (1..=f.prepared.movies.len()).map(|n| place::film(&f.wanted.name(), n)).collect()).collect();
-        let files = self.films(found, &names, folder, bar)?;
+    fn fill(
+        &self,
+        found: &[Found<'_>],
+        burnt: &viewing::Copies,
+        folder: &Path,
+        signer: &Signer,
+        bar: &ProgressBar,
+    ) -> Result<Printed, String> {
+        let mut files = Vec::new();
+        let mut films: Vec<Vec<Film>> = Vec::new();
+        for (n, found) in found.iter().enumerate() {
+            let called = found.wanted.name();
+            let names = |called: &str, movies: &[Movie]| -> Vec<String> {
+                (1..=movies.len()).map(|n| place::film(called, n)).collect()
+            };
+            // The originals, which the digests vouch for, and beside them a copy to look at where they carry no stamp.
+            let own = names(&called, &found.prepared.movies);
+            files.extend(self.films(found, &found.recorded(), &own, folder, bar)?);
+            let originals: Vec<Film> = found.prepared.movies.iter().zip(own).map(|(m, name)| Film::of(name, m)).collect();
+            let mut told = originals.clone();
+            if let Some(copy) = burnt.of(n) {
+                let names = names(&format!("{called}-stamped"), &copy.movies);
+                files.extend(self.films(found, &Written::burnt(copy), &names, folder, bar)?);
+                let copies = copy.movies.iter().zip(names);
+                told.extend(copies.map(|(m, name)| Film::copy_of(name, m, &originals, copy.spans_in(m))));
+            }
+            films.push(told);
+        }
         let hashed: BTreeMap<String, String> = files
             .iter()
             .filter_map(|f| Some((f.file.file_name()?.to_string_lossy().into_owned(), f.sha256.clone()?)))
@@ -361,7 +471,7 @@ impl<'a> Export<'a> {
         let roots: Vec<PathBuf> = self.hall.storage.iter().map(|r| r.path.clone()).collect();
         let mut subjects = Vec::new();
         bar.set_message("校验来源 checking the sources");
-        for (found, names) in found.iter().zip(&names) {
+        for (found, films) in found.iter().zip(films) {
             let camera = &found.wanted.camera.id;
             bar.inc_length(found.prepared.used().iter().filter_map(|n| found.prepared.rows.get(*n)).map(|r| r.bytes).sum());
             let segments = package::segments(&found.prepared, &mut |n| bar.inc(n));
@@ -371,7 +481,7 @@ impl<'a> Export<'a> {
                 window: found.wanted.window.map(ToString::to_string),
                 camera: camera.clone(),
                 delivered: found.prepared.delivered(),
-                films: found.prepared.movies.iter().zip(names).map(|(m, name)| Film::of(name.clone(), m)).collect(),
+                films,
                 gaps: found.gaps.clone(),
                 unstamped: package::spans_of(&segments, &shown, |s| !s.stamped),
                 restored: package::spans_of(&segments, &shown, |s| s.restored),
@@ -385,7 +495,7 @@ impl<'a> Export<'a> {
             division: self.hall.division.clone(),
             purpose: self.purpose.clone(),
             exported: SystemClock::new().wall(),
-            clock: ClockNote::of(kernel_clock(), CLOCK_ERROR_LIMIT_MS),
+            clock: ClockNote::of(kernel_clock(), self.hall.time.server_error_ms()),
             key: signer.public().id().to_owned(),
             asked: self.asked,
             subjects,
@@ -430,6 +540,10 @@ fn print_table(printed: &Printed) {
         for f in &printed.files {
             let mb = super::verify::mega(f.bytes);
             writeln!(out, "{}  {} – {}  {mb:.1} MB", f.file.display(), time(f.from), time(f.to))?;
+        }
+        for (f, span) in printed.files.iter().flat_map(|f| f.burnt.iter().map(move |s| (f, s))) {
+            let (from, to) = (time(span.from), time(span.to));
+            writeln!(out, "烧录叠加 stamp burnt in  {}  {from} – {to}", f.file.display())?;
         }
         for g in &printed.gaps {
             let (from, to) = (time(g.gap.from), time(g.gap.to));

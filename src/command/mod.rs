@@ -31,6 +31,9 @@ pub mod replay;
 pub mod retention;
 pub mod run;
 pub mod simulate;
+pub mod still;
+mod still_preview;
+mod still_recorded;
 pub mod storage;
 pub mod timeline;
 pub mod user;
@@ -76,6 +79,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Export footage of a span as plain MP4, or as an evidence package that can be checked offline.
     Export(export::ExportArgs),
+    /// Take a still picture out of the recording, with the stamp in it; with --preview, show how the stamp (叠加) will look.
+    Still(still::StillArgs),
     /// Check an evidence package offline, with the recorder's public key alone.
     VerifyExport(verify_export::VerifyExportArgs),
     /// Make the catalogue of segments again from the files alone.
@@ -130,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Timeline(args) => timeline::run(&args).into(),
         Command::Verify(args) => verify::run(&args).into(),
         Command::Export(args) => export::run(&args).into(),
+        Command::Still(args) => still::run(&args).into(),
         Command::VerifyExport(args) => verify_export::run(&args).into(),
         Command::Rebuild(args) => rebuild::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),

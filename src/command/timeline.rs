@@ -10,7 +10,7 @@ use super::{ConfigArg, Outcome, complain, load_hall, print_json, print_text};
 use crate::calendar::expected::{Subject, expected};
 use crate::calendar::{Calendar, Source};
 use crate::catalogue::share::{Share, expected_part, known, share};
-use crate::catalogue::timeline::{Gap, RecordedSpan, Timeline};
+use crate::catalogue::timeline::{ClockWord, Gap, RecordedSpan, Timeline};
 use crate::catalogue::{Catalogue, Store};
 use crate::daemon::control::{Answer, Question, ask};
 use crate::hall::{CameraId, Hall, WindowId};
@@ -21,6 +21,8 @@ use crate::time::{Clock, MICROS_PER_SECOND, Span, SystemClock, WallTime};
 #[command(
     after_help = "Expected is the time the zone is open by [hours] of hall.toml, around the clock where it says nothing; the share is \
 what was recorded of it.\n\
+Spans that differ in stamp, origin or clock stand apart; `clock` in JSON is disciplined or undisciplined: whether the server's clock was kept \
+right while they were recorded (left out where that is not known).\n\
 Exit code 0: nothing is missing of the expected time; 1: something is; 2: it could not be told.\n\
 Example, the whole hall on one day:\n  \
 jiancha timeline --all --from 2026-11-20T00:00:00+08:00 --to 2026-11-21T00:00:00+08:00"
@@ -201,7 +203,11 @@ fn table(timeline: &Timeline, open: &[Span], share: Share) -> String {
     for s in &timeline.spans {
         let what = if s.stamped { "录像 recorded" } else { "录像(无叠加) recorded, unstamped" };
         let back = if s.restored { "，由备份恢复 restored from the backup" } else { "" };
-        rows.push((s.from, s.to, format!("{} {what}{back}", s.camera)));
+        let clock = match s.clock {
+            Some(ClockWord::Undisciplined) => "，服务器时钟未校准 clock not synchronised",
+            Some(ClockWord::Disciplined) | None => "",
+        };
+        rows.push((s.from, s.to, format!("{} {what}{back}{clock}", s.camera)));
     }
     for g in &timeline.gaps {
         let told = crate::observe::words::cause(g.cause);

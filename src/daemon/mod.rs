@@ -6,11 +6,16 @@
 
 mod camera;
 pub mod control;
+mod discipline;
+mod held;
 pub mod keeper;
 mod resume;
 mod run;
+mod stampers;
+pub mod stamping;
 mod start;
 pub mod storage;
+mod wall;
 mod watch;
 
 pub use run::{Run, RunError, RunSettings, name as run_name};

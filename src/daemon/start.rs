@@ -12,14 +12,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::camera::{CameraTask, ClockSteps};
+use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
+use super::stampers::Stampers;
 use super::storage::StorageDesk;
+use super::wall::{SecondStream, WallMaker};
 use super::watch::Watch;
-use super::{control, resume, storage};
+use super::{control, resume, storage, wall};
 use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
-use crate::hall::{Camera, CameraId, Hall, StampMode};
+use crate::hall::{Camera, CameraId, Complaints, Hall, Severity, StampMode};
 use crate::live::LiveHub;
 use crate::observe::camera_clock::load_references;
 use crate::observe::meter::Meter;
@@ -30,8 +33,7 @@ use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSetti
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
 use crate::stamp::camera_osd::{self, CameraClocks, CameraOsdState};
-use crate::stamp::encoders::{self, EncoderDescription};
-use crate::stamp::{StampError, check_label};
+use crate::stamp::{StampError, check};
 use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
 use crate::viewer::{self, Shown};
@@ -67,6 +69,9 @@ pub enum StartError {
     /// Stamping cannot work with these settings.
     #[error("stamp: {0}")]
     Stamp(#[from] StampError),
+    /// Labels that cannot be drawn.
+    #[error("{0}")]
+    Labels(Complaints),
     /// The viewer cannot start.
     #[error("viewer: {0}")]
     Viewer(String),
@@ -109,7 +114,7 @@ impl Recorder {
         let listen = hall.viewer.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
-        let encoder = choose_encoder(&hall)?;
+        let stampers = start_stampers(&hall)?;
         storage::check_present(&hall, clock.wall())?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
@@ -122,7 +127,8 @@ impl Recorder {
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
         let clocks = camera_clocks(&hall, &catalogue, &meters)?;
-        let live = LiveHub::new(hall.cameras.iter().map(|c| c.id.clone()));
+        let live = wall::with_channels(LiveHub::new(hall.cameras.iter().map(|c| c.id.clone())), &hall);
+        let mut wall_makers = WallMaker::all(&hall, &live, &meters);
         let others_record = Arc::new(AtomicBool::new(true));
         let desk = StorageDesk {
             hall: hall.clone(),
@@ -143,12 +149,15 @@ impl Recorder {
             clock: clock.clone(),
         })
         .map(Arc::new)?;
+        let discipline = Discipline::start(hall.time, clock.clone(), stopping.clone());
         let watcher = Watch {
+            discipline: discipline.clone(),
             hall: hall.clone(),
             keeper: keeper.clone(),
             meters: meters.clone(),
             catalogue: catalogue.clone(),
             roots: roots.clone(),
+            stampers: stampers.clone(),
             others: others_record,
             clock: clock.clone(),
             started: clock.wall(),
@@ -167,18 +176,26 @@ impl Recorder {
 
         let group = Arc::new(SessionGroup::default());
         let mut cameras = Vec::new();
+        let mut others = Vec::new();
         for camera in &hall.cameras {
-            let (Some(live), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let (Some(channel), Some(meter)) = (live.channel(&camera.id), meters.get(&camera.id)) else { continue };
+            let session = || SessionSettings {
+                silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
+                clocks: hall.time,
+                group: group.clone(),
+            };
+            if let Some(second) = SecondStream::new(camera, session(), &live, meter, &clock) {
+                others.push(tokio::spawn(second.serve(stopping.clone())));
+            }
             let task = CameraTask {
                 settings: RunSettings {
+                    clock: Some(discipline.reader()),
+                    wall: wall_makers.remove(&camera.id),
                     camera_clock: clocks.get(&camera.id).cloned(),
-                    ..run_settings(&hall, camera, roots.clone(), live.clone(), meter.clone())
+                    ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
-                session: SessionSettings {
-                    silence: Duration::from_secs(u64::from(hall.recording.silence_seconds)),
-                    group: group.clone(),
-                },
-                encoder: encoder.clone(),
+                session: session(),
+                stampers: stampers.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
                 clock: clock.clone(),
@@ -187,7 +204,7 @@ impl Recorder {
             cameras.push(tokio::spawn(task.record(stopping.clone())));
         }
         watch_clock(clock.clone(), step_sender, stopping.clone());
-        let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
+        others.push(tokio::spawn(watcher.run(states, stopping.clone())));
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
                 let desk = control::Desk {
@@ -243,17 +260,24 @@ impl Recorder {
     }
 }
 
-/// The encoder that works here, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
-fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError> {
+/// The encoders, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
+fn start_stampers(hall: &Hall) -> Result<Option<Arc<Stampers>>, StartError> {
     let stamped: Vec<&Camera> = hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode).collect();
     if stamped.is_empty() {
         return Ok(None);
     }
-    for camera in stamped {
-        // Whatever size a camera sends, a label that does not fit R2's 1080P will not do.
-        check_label(&hall.label_lines(camera), &hall.stamp, 1920, 1080)?;
+    check_labels(hall)?;
+    Ok(Some(Stampers::start(&hall.stamp)?))
+}
+
+/// Refuses labels that cannot be drawn; what should be better is logged.
+fn check_labels(hall: &Hall) -> Result<(), StartError> {
+    let complaints = check::labels(hall, &std::env::temp_dir())?;
+    let (errors, warnings): (Vec<_>, Vec<_>) = complaints.into_iter().partition(|c| c.severity == Severity::Error);
+    for warning in warnings {
+        tracing::warn!("hall.toml: {warning}");
     }
-    Ok(Some(encoders::choose(&hall.stamp)?))
+    if errors.is_empty() { Ok(()) } else { Err(StartError::Labels(Complaints::new(None, errors))) }
 }
 
 /// The cameras that draw their own stamp, with what was attested of them.
@@ -351,6 +375,7 @@ pub fn run_settings(
             zone: hall.zone(&camera.zone).map(|z| z.zone_type.clone()).unwrap_or_default(),
             hall: hall.name.clone(),
             division: hall.division.clone(),
+            label: Some(hall.label_lines(camera)),
         },
         cut: CutSettings {
             segment_seconds: hall.recording.segment_seconds,
@@ -361,6 +386,8 @@ pub fn run_settings(
         roots,
         live,
         meter,
+        clock: None,
+        wall: None,
         camera_clock: None,
     }
 }

@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::discipline::Discipline;
 use super::keeper::Keeper;
+use super::stampers::Stampers;
 use crate::catalogue::Catalogue;
-use crate::hall::{CameraId, Hall};
+use crate::hall::{CameraId, Hall, StampMode};
 use crate::observe::alarms::{Alarm, Board, Severity, changes};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
-use crate::observe::{camera_clock, words};
+use crate::observe::{camera_clock, clocks, stamp_alarms, words};
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
-use crate::time::{CLOCK_ERROR_LIMIT_MS, Clock, WallTime};
+use crate::stamp::placement::Fit;
+use crate::time::{Clock, WallTime};
 
 /// Everything the reconciler looks at.
 pub struct Watch {
@@ -29,10 +32,14 @@ pub struct Watch {
     pub catalogue: Catalogue,
     /// What stands beside recording.
     pub keeper: Arc<Keeper>,
+    /// The encoders, when any camera is stamped here.
+    pub stampers: Option<Arc<Stampers>>,
     /// How the storage roots are.
     pub roots: Arc<Roots>,
     /// False while cameras that look at no window stand back.
     pub others: Arc<AtomicBool>,
+    /// How the server's clock is kept.
+    pub discipline: Arc<Discipline>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// When the recorder started.
@@ -51,8 +58,7 @@ impl Watch {
         }
         let fresh = |s: RecordingState| matches!(s, RecordingState::Recording | RecordingState::Degraded);
         let oldest = |id: &CameraId| self.catalogue.oldest_segment(id).ok().flatten().map(|r| r.from);
-        let kernel = crate::time::kernel_clock();
-        let clock = ClockState { synchronised: kernel.synchronised(CLOCK_ERROR_LIMIT_MS), max_error_ms: kernel.max_error_ms };
+        let clock = clocks::of_server(self.discipline.look(), self.hall.time);
         let roots = self.roots.states();
         let alarms = self.alarms(moment.wall, &roots, &clock).settle(alarms);
         HallState {
@@ -85,8 +91,14 @@ impl Watch {
         if !self.others.load(Ordering::Relaxed) {
             board.raise("space-kept-for-windows", "", Severity::Critical, now, words::kept_for_windows());
         }
-        if !clock.synchronised {
-            board.raise("clock", "", Severity::Warning, now, words::clock_not_disciplined(clock.max_error_ms));
+        clocks::raise_for_server(&mut board, clock, now);
+        let cameras = self.hall.cameras.iter().filter_map(|c| Some((&c.id, self.meters.get(&c.id)?.facts().camera_clock)));
+        clocks::raise_for_cameras(&mut board, cameras, now);
+        for id in self.hall.cameras.iter().map(|camera| camera.id.as_str()) {
+            let fit = self.meters.get(&CameraId::new(id)).and_then(|m| m.facts().stamp_fit);
+            if let Some(fit) = fit.filter(|fit| *fit != Fit::Whole) {
+                board.raise("stamp-small", id, Severity::Warning, now, words::stamp_small(id, fit));
+            }
         }
         for (camera, meter) in &self.meters {
             let facts = meter.facts();
@@ -95,6 +107,13 @@ impl Watch {
                 let severity = if grave { Severity::Critical } else { Severity::Warning };
                 board.raise("camera-clock", camera.as_str(), severity, now, told);
             }
+        }
+        for camera in self.hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode) {
+            let facts = self.meters.get(&camera.id).map(|m| m.facts()).filter(|f| f.in_session).unwrap_or_default();
+            stamp_alarms::of_camera(&mut board, now, &camera.id, &facts.stamp, facts.stamp_trouble.as_ref());
+        }
+        if let Some(stampers) = &self.stampers {
+            stampers.alarms(&mut board, now);
         }
         self.keeper.alarms(&mut board, now);
         board

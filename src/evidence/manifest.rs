@@ -249,6 +249,7 @@ mod tests {
             height: 360,
             digest: digest.map(str::to_owned),
             restored: false,
+            clock: None,
         }
     }
 

@@ -260,7 +260,13 @@ impl Check<'_> {
         for name in there.iter().filter(|name| !known.contains(name.as_str())) {
             self.tell(name, FaultKind::FileForeign, "the signed text does not name it");
         }
-        for film in evidence.subjects.iter().flat_map(|s| &s.films) {
+        let films: Vec<_> = evidence.subjects.iter().flat_map(|s| &s.films).collect();
+        for (film, original) in films.iter().flat_map(|f| f.copy_of.iter().map(move |o| (f, o))) {
+            if !films.iter().any(|f| &f.name == original && f.copy_of.is_empty()) {
+                self.tell(original, FaultKind::FileMissing, format!("{} is a copy of it", film.name));
+            }
+        }
+        for film in films {
             if !evidence.files.iter().any(|f| f.name == film.name) {
                 self.tell(&film.name, FaultKind::FileForeign, "it is a film of the package without a digest");
             }

@@ -2,16 +2,20 @@
 //!
 //! [`samples`] reads the tables of the segment files, [`plan`] chooses what is needed and puts it on one time axis, [`mp4`] makes the
 //! front of the new file, [`copy`] moves the bytes; plan and front are pure. [`gaps`] tells what is missing and why, [`package`] makes an
-//! evidence package, [`check`] doubts one, offline and with the public key alone.
+//! evidence package, [`check`] doubts one, offline and with the public key alone. [`burn`] draws the stamp on a copy of footage that carries
+//! none, and [`still`] gives a single picture, with the stamp.
 
+pub mod burn;
 pub mod check;
 pub mod copy;
+pub mod footage;
 pub mod gaps;
 pub mod mp4;
 pub mod package;
 mod page;
 pub mod plan;
 pub mod samples;
+pub mod still;
 
 use std::path::Path;
 
@@ -34,6 +38,32 @@ pub struct Purpose {
     pub approval: Option<String>,
 }
 
+/// What leaves the recorder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Films for people to look at: every picture carries the stamp.
+    Film,
+    /// Films as recorded, with or without the stamp (原样).
+    Untouched,
+    /// An evidence package (证据包).
+    Evidence,
+    /// A still picture (抓图).
+    Still,
+}
+
+impl Kind {
+    /// The word in the audit log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Film => "mp4",
+            Self::Untouched => "mp4 as recorded",
+            Self::Evidence => "evidence package",
+            Self::Still => "still picture",
+        }
+    }
+}
+
 /// An export that is about to happen, as the audit log is told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
@@ -45,8 +75,8 @@ pub struct Announcement {
     pub window: Option<String>,
     /// Which span.
     pub span: Span,
-    /// True for an evidence package.
-    pub evidence: bool,
+    /// What it is.
+    pub kind: Kind,
     /// Where it goes.
     pub to: String,
 }

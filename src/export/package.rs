@@ -1,7 +1,8 @@
 //! The evidence package (证据包): the exported films, and a signed text that says what they are, where they come from and who asked.
 //!
 //! ```text
-//! window-03.mp4                the film: plays anywhere
+//! window-03.mp4                the film as it was recorded: plays anywhere
+//! window-03-stamped.mp4        where the recording carries no stamp: a copy for looking at, with the stamp burnt in
 //! evidence.json                what it is; names every other file here with its SHA-256
 //! evidence.json.sig            64 bytes: the recorder's Ed25519 signature over evidence.json
 //! recorder.pub.pem             the recorder's public key: compare its id with the one shown in the viewer
@@ -26,9 +27,10 @@ use super::{Prepared, Purpose};
 use crate::catalogue::SegmentRow;
 use crate::evidence::{Keyring, NoteWriter as _, Signer, manifest, note};
 use crate::hall::CameraId;
+use crate::segment::identity::TimeTally;
 use crate::segment::seal::hex;
 use crate::segment::verify::file::{Examined, Tail, examine};
-use crate::time::{KernelClock, Span, WallTime};
+use crate::time::{KernelClock, RecordedClock, Span, WallTime};
 
 /// Version of the form that this program writes.
 pub const FORM_VERSION: u32 = 1;
@@ -128,6 +130,13 @@ pub struct Film {
     pub sounds: u64,
     /// What is shown when, without a break each.
     pub shown: Vec<Shown>,
+    /// For a copy that is there to be looked at (查看副本): the films as recorded that it was made from. Empty for those themselves, which
+    /// alone are vouched for by the digests of the segments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copy_of: Vec<String>,
+    /// The spans in such a copy into which the stamp was burnt at the export (导出时烧录叠加).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub burnt: Vec<Span>,
 }
 
 /// Footage without a break in a film.
@@ -164,6 +173,12 @@ pub struct SegmentNote {
     pub stamped: bool,
     /// True when the file came back from the backup copy.
     pub restored: bool,
+    /// How the recorder's clock was kept when the file was begun; left out where the file does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<RecordedClock>,
+    /// How the capture times of its pictures were found; left out where the file does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<TimeTally>,
     /// What is wrong with the file, found at the export; empty when it is as it was sealed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
@@ -182,7 +197,17 @@ impl Film {
             pictures: movie.video.samples.len() as u64,
             sounds: movie.audio.as_ref().map_or(0, |a| a.samples.len() as u64),
             shown: shown.collect(),
+            copy_of: Vec::new(),
+            burnt: Vec::new(),
         }
+    }
+
+    /// What is in `movie`, a copy of the films `originals` with the stamp burnt into `burnt`, written as `name`.
+    pub fn copy_of(name: String, movie: &Movie, originals: &[Film], burnt: Vec<Span>) -> Self {
+        let (from, to) = (movie.from(), movie.to());
+        let shares = |film: &&Film| film.shown.iter().any(|s| s.from < to && s.to > from);
+        let copy_of = originals.iter().filter(shares).map(|f| f.name.clone()).collect();
+        Self { copy_of, burnt, ..Self::of(name, movie) }
     }
 }
 
@@ -203,11 +228,12 @@ fn segment(row: &SegmentRow, file: &Examined) -> SegmentNote {
     let open = row.digest.is_none();
     let faults = file.judge(open, Some(row)).into_iter().map(|p| format!("{}: {}", p.kind.word(), p.detail)).collect();
     let previous = file.identity.as_ref().ok().and_then(|i| i.previous.clone());
-    let (digest, to) = match &file.tail {
-        Tail::Sealed { seal, .. } => (Some(seal.digest.clone()), seal.to),
-        Tail::Open | Tail::Damaged(_) => (None, row.to),
+    let (digest, to, times) = match &file.tail {
+        Tail::Sealed { seal, .. } => (Some(seal.digest.clone()), seal.to, seal.times),
+        Tail::Open | Tail::Damaged(_) => (None, row.to, None),
     };
-    note_of(row, previous, digest, to, file.length, faults)
+    let clock = file.identity.as_ref().ok().and_then(|i| i.clock.clone());
+    SegmentNote { clock, times, ..note_of(row, previous, digest, to, file.length, faults) }
 }
 
 fn note_of(
@@ -229,6 +255,8 @@ fn note_of(
         digest,
         stamped: row.stamped,
         restored: row.restored,
+        clock: None,
+        times: None,
         faults,
     }
 }
@@ -382,6 +410,8 @@ mod tests {
             digest: None,
             stamped,
             restored: false,
+            clock: None,
+            times: None,
             faults: Vec::new(),
         };
         let segments = [segment(0, 0, 60, false), segment(1, 60, 120, false), segment(2, 120, 180, true)];

@@ -19,6 +19,7 @@ pub fn page(evidence: &Evidence) -> String {
     if gaps.is_empty() {
         gaps.push_str("<li>无缺录 · no gaps</li>");
     }
+    let (films_zh, films_en) = films(evidence);
     format!(
         r#"<!doctype html>
 <html lang="zh-CN"><meta charset="utf-8"><title>如何核验本证据包</title>
@@ -33,6 +34,7 @@ pre{{background:#f3f3f3;padding:.8em;overflow-x:auto}}td{{padding:.1em 1em .1em 
 <tr><td>导出时间<td>{exported}
 <tr><td>录像机密钥编号<td><code>{key}</code>
 </table>
+<p>影片：</p><ul>{films_zh}</ul>
 <p>时段内的缺录：</p><ul>{gaps}</ul>
 <ol>
 <li><b>核对密钥。</b>密钥编号应与大厅监看系统“设备”页显示的、或验收档案中留存的编号一致。请优先使用另行留存的公钥；本包内的
@@ -48,6 +50,7 @@ Windows 上逐个核对：<code>certutil -hashfile 文件名 SHA256</code></li>
 <p>安装了 Jiancha 的机器可一次完成全部核验：<code>jiancha verify-export 本目录 --key 公钥文件</code></p>
 <hr>
 <h1 lang="en">How to check this evidence package</h1>
+<p lang="en">Films:</p><ul lang="en">{films_en}</ul>
 <ol lang="en">
 <li><b>The key.</b> Its id must be <code>{key}</code>, the one shown on the viewer's device page and kept in the acceptance file. Prefer a public
 key you kept yourself: the <code>{PUBLIC_KEY}</code> in this package only proves that the files belong together.</li>
@@ -60,6 +63,33 @@ key you kept yourself: the <code>{PUBLIC_KEY}</code> in this package only proves
 </html>
 "#
     )
+}
+
+/// The films, in both languages: which are as recorded, and which are copies with the stamp burnt in, where.
+fn films(evidence: &Evidence) -> (String, String) {
+    let (mut zh, mut en) = (String::new(), String::new());
+    for film in evidence.subjects.iter().flat_map(|s| &s.films) {
+        let name = escape(&film.name);
+        if film.copy_of.is_empty() {
+            zh.push_str(&format!("<li><code>{name}</code>：原始录像，逐位未改，摘要链证明的是它。</li>"));
+            en.push_str(&format!(
+                "<li><code>{name}</code>: the original, bit for bit; the chain of digests vouches for it.</li>"
+            ));
+            continue;
+        }
+        let originals = escape(&film.copy_of.join("、"));
+        let spans: Vec<String> = film.burnt.iter().map(|s| format!("{} — {}", s.from, s.to)).collect();
+        zh.push_str(&format!(
+            "<li><code>{name}</code>：仅供查看的副本，来自 {originals}。下列时段录像本身无叠加，时间与标签是导出时按原始拍摄时间烧录的：{}</li>",
+            spans.join("；")
+        ));
+        en.push_str(&format!(
+            "<li><code>{name}</code>: a copy to look at, made from {}. Its time and label were burnt in at the export, from the times of capture, in: {}</li>",
+            escape(&film.copy_of.join(", ")),
+            spans.join("; ")
+        ));
+    }
+    (zh, en)
 }
 
 /// Text that is safe inside HTML.

@@ -100,7 +100,7 @@ pub struct Format {
 }
 
 /// What a segment file holds. The file itself is not kept open: a day's export has more of them than a process may hold.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Its path.
     pub path: PathBuf,

@@ -63,6 +63,20 @@ pub enum ComplaintKind {
     SameAddress,
     /// The backup would travel without encryption.
     PlainHttp,
+    /// A key that has no effect beside the others.
+    Unused,
+    /// A name in braces in a label that stands for nothing.
+    UnknownPlaceholder,
+    /// Time and label in one corner.
+    SamePlace,
+    /// The label stands elsewhere than R8 wants it.
+    LabelPlace,
+    /// The label does not say what R8 wants it to.
+    LabelSays,
+    /// The font has no picture of a character of the label.
+    NoGlyph,
+    /// The label does not fit the picture.
+    LabelTooLong,
 }
 
 /// One sentence or value in both languages.

@@ -192,6 +192,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let storage = list(reader, "storage").into_iter().map(|s| sections::storage(reader, s, place.base_dir)).collect();
     let drafts = Drafts { zones, cameras, pickups, windows, storage };
     checks::all(reader, &drafts);
+    let label_texts = super::stamp_layout::written(reader, &root, &drafts);
 
     // A section that is left out is an empty one: every key of it has a default.
     let empty = toml_edit::Table::new();
@@ -201,9 +202,12 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let calendar = optional("calendar");
     let retention = optional("retention");
     let evidence = optional("evidence");
+    let time = optional("time");
+    let wall = optional("wall");
     let camera_clock = optional("camera_clock");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
+    let wall = super::wall::wall(reader, &wall);
     let listen = sections::viewer(reader, &viewer);
     let calendar = super::calendar::read(reader, &calendar, place);
     let hours = sections::single(reader, &root, "hours").map(|section| super::hours::read(reader, &section));
@@ -211,6 +215,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let section = sections::single(reader, &root, "backup");
     let secrets = place.backup_secret.then_some(place.surroundings);
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
+    let time = super::clocks::read(reader, &time);
     let key = super::evidence::read(reader, &evidence, place.base_dir);
     let camera_clock = super::camera_osd::settings(reader, &camera_clock);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
@@ -218,7 +223,9 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { calendar, hours, retention, backup, evidence, camera_clock, ..built })
+    let hall = Hall { wall, calendar, hours, retention, backup, evidence, time, label_texts, camera_clock, ..built };
+    super::stamp_layout::check(reader, &hall);
+    Some(hall)
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -258,13 +265,18 @@ fn build(
             pipelines: stamp.pipelines,
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
+            layout: stamp.layout,
+            work: stamp.work,
         },
+        wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },
         calendar: super::CalendarSettings { overrides: base_dir.join("calendar"), named: false },
         hours: None,
         retention: retention::RetentionSettings::default(),
         backup: None,
         evidence,
+        time: super::ClockLimits::default(),
+        label_texts: Vec::new(),
         camera_clock: super::CameraClockSettings::default(),
         base_dir: base_dir.to_path_buf(),
     })
@@ -289,9 +301,11 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         kind: draft.kind?,
         zone: ZoneId::new(draft.zone?),
         url: draft.url?,
+        wall_url: draft.wall_url,
         credentials: draft.credentials,
         stamp: draft.stamp?,
         transport: draft.transport?,
+        label: draft.label,
         osd: draft.osd,
     })
 }

@@ -6,6 +6,7 @@ mod backup;
 mod calendar;
 mod camera_osd;
 mod checks;
+mod clocks;
 mod complaint;
 mod evidence;
 mod hours;
@@ -15,7 +16,10 @@ mod reader;
 mod retention;
 mod secret;
 mod sections;
+mod stamp_layout;
+mod stamp_overload;
 mod suggest;
+mod wall;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,12 +29,16 @@ use serde::{Deserialize, Serialize};
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
 pub use camera_osd::{CameraClockSettings, CameraOsd, PictureArea};
+pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
+pub use stamp_layout::{Corner, LabelTemplate, LabelText, StampLayout};
+pub use stamp_overload::{GiveUp, StampWork};
+pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
 macro_rules! text_id {
@@ -105,6 +113,8 @@ pub struct Hall {
     pub recording: RecordingSettings,
     /// How the stamp is made.
     pub stamp: StampSettings,
+    /// Small pictures for the wall.
+    pub wall: WallSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
     /// How cameras' own clock texts are proven.
@@ -119,6 +129,10 @@ pub struct Hall {
     pub backup: Option<BackupSettings>,
     /// The signing key.
     pub evidence: EvidenceSettings,
+    /// How wrong clocks may be.
+    pub time: ClockLimits,
+    /// Where in the file the texts of the labels are written.
+    pub label_texts: Vec<LabelText>,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -182,6 +196,9 @@ pub enum StampMode {
     Reencode,
     /// The camera draws it; video passes through untouched.
     Camera,
+    /// Nobody draws it into the recording (不叠加): video passes through untouched, and the stamp is drawn wherever the picture is
+    /// seen: live, playback, still, export.
+    None,
 }
 
 /// Which transport carries a camera's media.
@@ -208,12 +225,16 @@ pub struct Camera {
     pub zone: ZoneId,
     /// RTSP address without credentials.
     pub url: url::Url,
+    /// RTSP address of its own small picture for the wall (第二码流), with the same credentials; used where it passes through.
+    pub wall_url: Option<url::Url>,
     /// What to answer when the camera asks who we are.
     pub credentials: Option<Credentials>,
     /// How the stamp gets into the picture.
     pub stamp: StampMode,
     /// How media travels.
     pub transport: RtspTransport,
+    /// A label of its own; that of `[stamp]` where it has none.
+    pub label: Option<LabelTemplate>,
     /// Where the camera draws its own clock and label.
     pub osd: CameraOsd,
 }
@@ -318,6 +339,23 @@ pub struct StampSettings {
     pub font: Option<PathBuf>,
     /// Bit rate of the stamped stream in kbit/s for 1080p; other sizes scale with their area. 3000 by default.
     pub bitrate_kbps: u32,
+    /// How the stamped picture is coded and how overload is met.
+    pub work: StampWork,
+    /// What the stamp says and where it stands.
+    pub layout: StampLayout,
+}
+
+impl Default for StampSettings {
+    fn default() -> Self {
+        Self {
+            encoder: "auto".to_owned(),
+            pipelines: None,
+            font: None,
+            bitrate_kbps: 3000,
+            layout: StampLayout::default(),
+            work: StampWork::default(),
+        }
+    }
 }
 
 /// `[viewer]`: the web viewer.
@@ -356,17 +394,9 @@ impl Hall {
         }
     }
 
-    /// The two lines of a camera's label (R8): division and hall; zone, windows and `云台` for a PTZ camera.
+    /// The two lines of a camera's label (R8), as its `label` or that of `[stamp]` says; by default division and hall, and zone,
+    /// windows and `云台` for a PTZ camera.
     pub fn label_lines(&self, camera: &Camera) -> [String; 2] {
-        let zone = self.zone(&camera.zone).map_or("", |z| z.zone_type.as_str());
-        let numbers: Vec<&str> = self.windows_of(&camera.id).map(|w| w.id.as_str().trim_start_matches('0')).collect();
-        let mut second = zone.to_owned();
-        if !numbers.is_empty() {
-            second.push_str(&format!(" {}号窗口", numbers.join("、")));
-        }
-        if camera.kind == CameraKind::Ptz {
-            second.push_str(" 云台");
-        }
-        [format!("{} {}", self.division, self.name), second]
+        camera.label.as_ref().unwrap_or(&self.stamp.layout.label).lines(self, camera)
     }
 }

@@ -9,10 +9,12 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place};
+use super::{
+    CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_layout, stamp_overload, wall,
+};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 15] = [
+pub(super) const SECTIONS: [(&str, bool); 17] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -21,12 +23,14 @@ pub(super) const SECTIONS: [(&str, bool); 15] = [
     ("storage", true),
     ("recording", false),
     ("stamp", false),
+    ("wall", false),
     ("viewer", false),
     ("calendar", false),
     ("hours", false),
     ("retention", false),
     ("backup", false),
     ("evidence", false),
+    ("time", false),
     ("camera_clock", false),
 ];
 
@@ -60,9 +64,11 @@ pub(super) struct CameraDraft {
     pub(super) kind: Option<CameraKind>,
     pub(super) zone: Option<String>,
     pub(super) url: Option<Url>,
+    pub(super) wall_url: Option<Url>,
     pub(super) credentials: Option<Credentials>,
     pub(super) stamp: Option<StampMode>,
     pub(super) transport: Option<RtspTransport>,
+    pub(super) label: Option<stamp_layout::LabelTemplate>,
     pub(super) osd: super::CameraOsd,
 }
 
@@ -92,6 +98,8 @@ pub(super) struct StampDraft {
     pub(super) pipelines: Option<PathBuf>,
     pub(super) font: Option<PathBuf>,
     pub(super) bitrate_kbps: u32,
+    pub(super) layout: stamp_layout::StampLayout,
+    pub(super) work: StampWork,
 }
 
 /// Where paths start, and what may be looked up outside the file.
@@ -202,6 +210,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
             "kind",
             "zone",
             "url",
+            "wall_url",
             "username",
             "password_file",
             "password_env",
@@ -209,39 +218,44 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
             "stamp",
             "transport",
             "name",
+            "label",
             "osd_clock",
             "osd_label",
         ],
     );
     let id = id(reader, &section, "\"C3\"");
     let kinds = [("fixed", CameraKind::Fixed), ("ptz", CameraKind::Ptz)];
-    let stamps = [("reencode", StampMode::Reencode), ("camera", StampMode::Camera)];
+    let stamps = [("reencode", StampMode::Reencode), ("camera", StampMode::Camera), ("none", StampMode::None)];
     let transports = [("tcp", RtspTransport::Tcp), ("udp", RtspTransport::Udp)];
     let draft = CameraDraft {
         name: reader.text(&section, "name", Need::Optional, "\"三、四号窗口\""),
         kind: reader.choice(&section, "kind", &kinds, None),
         zone: reader.text(&section, "zone", Need::Required, "\"Z1\""),
-        url: address(reader, &section),
+        url: address(reader, &section, "url", Need::Required, "\"rtsp://192.0.2.13:554/Streaming/Channels/101\""),
+        wall_url: address(reader, &section, "wall_url", Need::Optional, "\"rtsp://192.0.2.13:554/Streaming/Channels/102\""),
         credentials: secret::credentials(reader, &section, place.base_dir, place.secrets.then_some(place.surroundings)),
         stamp: reader.choice(&section, "stamp", &stamps, Some(StampMode::Reencode)),
         transport: reader.choice(&section, "transport", &transports, Some(RtspTransport::Tcp)),
+        label: stamp_layout::template(reader, &section),
         osd: super::camera_osd::of_camera(reader, &section),
     };
+    if draft.wall_url.is_some() {
+        wall::second_stream(reader, &section, draft.wall_url == draft.url, draft.stamp == Some(StampMode::Reencode));
+    }
     Entry { section, id, draft }
 }
 
-fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
-    const EXAMPLE: &str = "\"rtsp://192.0.2.13:554/Streaming/Channels/101\"";
-    let written = reader.text(section, "url", Need::Required, EXAMPLE)?;
-    let line = reader.line_of(section, "url");
-    let right = Words::new(format!("例如 url = {EXAMPLE}"), format!("write for example url = {EXAMPLE}"));
+fn address(reader: &mut Reader, section: &Section<'_>, name: &str, need: Need, example: &str) -> Option<Url> {
+    let written = reader.text(section, name, need, example)?;
+    let line = reader.line_of(section, name);
+    let right = Words::new(format!("例如 {name} = {example}"), format!("write for example {name} = {example}"));
     let url = match Url::parse(written.trim()) {
         Ok(url) => url,
         Err(e) => {
             // What cannot be taken apart may still hold a password: it is not repeated.
             let shown = if written.contains('@') { "\"***\"".to_owned() } else { show(&written) };
             let found = Words::new(format!("{shown} 不是网络地址（{e}）"), format!("{shown} is no address ({e})"));
-            reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
+            reader.error(ComplaintKind::BadUrl, line, section.key(name), found, right);
             return None;
         }
     };
@@ -249,7 +263,7 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
         reader.error(
             ComplaintKind::CredentialsInUrl,
             line,
-            section.key("url"),
+            section.key(name),
             Words::new("地址里写有用户名或密码", "a user name or password inside the address"),
             Words::new(
                 "请从地址中删去，改写 username = \"…\" 和 password_file = \"…\"（或 password_env）",
@@ -261,16 +275,16 @@ fn address(reader: &mut Reader, section: &Section<'_>) -> Option<Url> {
     if !matches!(url.scheme(), "rtsp" | "rtsps") {
         let found = Words::new(format!("协议是 {}", url.scheme()), format!("the scheme is {}", url.scheme()));
         let right = Words::new(
-            format!("应为 rtsp:// 或 rtsps://，例如 url = {EXAMPLE}"),
-            format!("must be rtsp:// or rtsps://, for example url = {EXAMPLE}"),
+            format!("应为 rtsp:// 或 rtsps://，例如 {name} = {example}"),
+            format!("must be rtsp:// or rtsps://, for example {name} = {example}"),
         );
-        reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
+        reader.error(ComplaintKind::BadUrl, line, section.key(name), found, right);
         return None;
     }
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
         let found =
             Words::new(format!("{} 没有主机或端口为 0", show(&written)), format!("{} has no host, or port 0", show(&written)));
-        reader.error(ComplaintKind::BadUrl, line, section.key("url"), found, right);
+        reader.error(ComplaintKind::BadUrl, line, section.key(name), found, right);
         return None;
     }
     Some(url)
@@ -334,7 +348,8 @@ pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &P
 }
 
 pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>) -> StampDraft {
-    reader.refuse_unknown(section, &["encoder", "pipelines", "font", "bitrate_kbps"]);
+    let own = ["encoder", "pipelines", "font", "bitrate_kbps"];
+    reader.refuse_unknown(section, &[own.as_slice(), stamp_layout::KEYS.as_slice(), stamp_overload::KEYS.as_slice()].concat());
     let mut existing = |key: &str, example: &str| {
         let path = place::resolve(place.base_dir, &reader.text(section, key, Need::Optional, example)?);
         if !place.surroundings.exists(&path) {
@@ -360,6 +375,8 @@ pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>
         pipelines,
         font,
         bitrate_kbps: reader.number(section, "bitrate_kbps", 3000, 300..=20000, Words::same("kbit/s")),
+        layout: stamp_layout::read(reader, section),
+        work: stamp_overload::read(reader, section),
     }
 }
 

@@ -1,10 +1,12 @@
 //! One camera's live channel: keeps the units since the newest random access point and makes fragments while somebody watches.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast, watch};
 
-use super::{LiveFragment, LiveInit, LiveJoin};
+use super::demand::Demand;
+use super::{LiveFragment, LiveInit, LiveJoin, Withheld};
 use crate::media::{AccessUnit, StreamFormat, VIDEO_TIMESCALE};
 use crate::segment::init::{codecs, init_segment};
 use crate::segment::part::put_part;
@@ -20,10 +22,14 @@ const USUAL_PICTURE_90K: i64 = 3600;
 pub struct LiveChannel {
     fragments: broadcast::Sender<Arc<LiveFragment>>,
     inner: Mutex<Inner>,
+    /// Told when somebody joins.
+    joined: Notify,
+    withheld: watch::Sender<Option<Withheld>>,
 }
 
 #[derive(Default)]
 struct Inner {
+    demand: Demand,
     format: Option<StreamFormat>,
     init: Option<Arc<LiveInit>>,
     generation: u64,
@@ -31,6 +37,7 @@ struct Inner {
     last_pts_90k: Option<i64>,
     picture_90k: i64,
     sequence: u32,
+    stamped: bool,
 }
 
 impl Default for LiveChannel {
@@ -43,13 +50,16 @@ impl LiveChannel {
     /// A channel on which nothing has been published.
     pub fn new() -> Self {
         let (fragments, _) = broadcast::channel(MOST_WAITING_FRAGMENTS);
-        Self { fragments, inner: Mutex::new(Inner { picture_90k: USUAL_PICTURE_90K, ..Inner::default() }) }
+        let (withheld, _) = watch::channel(None);
+        let inner = Mutex::new(Inner { picture_90k: USUAL_PICTURE_90K, ..Inner::default() });
+        Self { fragments, inner, joined: Notify::new(), withheld }
     }
 
-    /// A new run begins: what follows is of this format, on a new time axis.
-    pub fn publish_format(&self, format: &StreamFormat) {
+    /// A new run begins: what follows is of this format, on a new time axis. `stamped` says whether its pictures carry the stamp.
+    pub fn publish_format(&self, format: &StreamFormat, stamped: bool) {
         let mut inner = self.lock();
         inner.generation += 1;
+        inner.stamped = stamped;
         inner.init = Some(Arc::new(LiveInit {
             mime: format!("video/mp4; codecs=\"{}\"", codecs(format)),
             bytes: init_segment(format, None),
@@ -58,6 +68,11 @@ impl LiveChannel {
         inner.format = Some(format.clone());
         inner.backlog.clear();
         inner.last_pts_90k = None;
+    }
+
+    /// Whether the pictures from now on carry the stamp: for a camera that draws it, once that is proven or no longer so.
+    pub fn set_stamped(&self, stamped: bool) {
+        self.lock().stamped = stamped;
     }
 
     /// One more unit of the current format. Before the first random access point nothing is shown.
@@ -91,9 +106,48 @@ impl LiveChannel {
     /// Joins the channel: the format, the fragments since the newest random access point, and what follows.
     pub fn join(&self) -> LiveJoin {
         let mut inner = self.lock();
+        inner.demand.joined();
+        self.joined.notify_one();
         let units = inner.backlog.clone();
         let backlog = units.iter().map(|u| Arc::new(inner.fragment(u))).collect();
         LiveJoin { init: inner.init.clone(), backlog, fragments: self.fragments.subscribe() }
+    }
+
+    /// What follows, without counting as somebody who joins: for a viewer who is shown something else meanwhile.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<LiveFragment>> {
+        self.fragments.subscribe()
+    }
+
+    /// The source has ended: who joins later gets nothing of it.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        inner.format = None;
+        inner.init = None;
+        inner.backlog.clear();
+        inner.last_pts_90k = None;
+    }
+
+    /// For a picture made only while somebody looks: how many have joined so far, or `None` when nobody has looked for
+    /// [`LINGER`](super::LINGER).
+    pub fn wanted(&self) -> Option<u64> {
+        self.lock().demand.look(self.fragments.receiver_count(), Instant::now())
+    }
+
+    /// Waits until somebody wants the picture. For one waiter.
+    pub async fn demanded(&self) {
+        while self.wanted().is_none() {
+            self.joined.notified().await;
+        }
+    }
+
+    /// Tells viewers that the picture does not come at this moment, or (`None`) that it does.
+    pub fn withhold(&self, why: Option<Withheld>) {
+        self.withheld.send_if_modified(|now| std::mem::replace(now, why) != why);
+    }
+
+    /// Whether the picture comes, and every change of it.
+    pub fn withheld(&self) -> watch::Receiver<Option<Withheld>> {
+        self.withheld.subscribe()
     }
 
     /// The format of the fragments being sent, for a viewer who sees a new generation.
@@ -129,7 +183,14 @@ impl Inner {
                 (false, a.pts_samples as f64 / f64::from(rate))
             }
         };
-        LiveFragment { generation: self.generation, random_access, capture: unit.capture(), media_seconds, bytes: bytes.into() }
+        LiveFragment {
+            generation: self.generation,
+            random_access,
+            stamped: matches!(unit, AccessUnit::Video(_)).then_some(self.stamped),
+            capture: unit.capture(),
+            media_seconds,
+            bytes: bytes.into(),
+        }
     }
 }
 
@@ -156,6 +217,7 @@ mod tests {
             pts_90k: n * 3600,
             capture: WallTime::from_micros(n * 40_000),
             time_source: TimeSource::Arrival,
+            other_capture: None,
             random_access,
             data: vec![0; 5].into(),
         })
@@ -164,7 +226,7 @@ mod tests {
     #[test]
     fn a_late_viewer_starts_at_the_newest_random_access_point_and_misses_nothing_after_it() {
         let channel = LiveChannel::new();
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         for n in 0..7 {
             channel.publish(&picture(n, n % 5 == 0));
         }
@@ -177,21 +239,58 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shown_before_the_first_random_access_point() {
+    fn who_joins_after_the_source_has_ended_gets_nothing_old() {
         let channel = LiveChannel::new();
         channel.publish_format(&format());
+        channel.publish(&picture(0, true));
+        channel.clear();
+        let join = channel.join();
+        assert!(join.init.is_none() && join.backlog.is_empty());
+        channel.publish(&picture(1, true));
+        assert!(channel.join().backlog.is_empty(), "its format has not come");
+        channel.publish_format(&format());
+        assert_eq!(channel.join().init.unwrap().generation, 2);
+    }
+
+    #[test]
+    fn only_who_joins_makes_a_picture_wanted_anew() {
+        let channel = LiveChannel::new();
+        assert_eq!(channel.wanted(), None);
+        let joined = channel.join();
+        let _listening = channel.listen();
+        assert_eq!(channel.wanted(), Some(1));
+        drop(joined);
+        assert_eq!(channel.wanted(), Some(1));
+    }
+
+    #[test]
+    fn nothing_is_shown_before_the_first_random_access_point() {
+        let channel = LiveChannel::new();
+        channel.publish_format(&format(), true);
         channel.publish(&picture(1, false));
         assert!(channel.join().backlog.is_empty());
         assert!(channel.join().init.is_some());
     }
 
     #[test]
+    fn every_picture_tells_whether_it_carries_the_stamp() {
+        let channel = LiveChannel::new();
+        channel.publish_format(&format(), false);
+        channel.publish(&picture(0, true));
+        let mut join = channel.join();
+        channel.set_stamped(true);
+        channel.publish(&picture(1, false));
+        assert_eq!(join.backlog[0].stamped, Some(false));
+        assert_eq!(join.fragments.try_recv().unwrap().stamped, Some(true));
+    }
+
+    #[test]
     fn a_new_format_starts_a_new_generation() {
         let channel = LiveChannel::new();
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         channel.publish(&picture(0, true));
         let first = channel.join().init.unwrap().generation;
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         let join = channel.join();
         assert_eq!(join.init.unwrap().generation, first + 1);
         assert!(join.backlog.is_empty());

@@ -13,8 +13,10 @@ use crate::hall::CameraId;
 use crate::time::WallTime;
 
 mod channel;
+mod demand;
 
 pub use channel::LiveChannel;
+pub use demand::LINGER;
 
 /// What the page needs to open a `SourceBuffer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct LiveFragment {
     pub generation: u64,
     /// True when a player can start here.
     pub random_access: bool,
+    /// For a picture, whether it carries the stamp; where it does not, whoever shows it draws one. `None` for sound.
+    pub stamped: Option<bool>,
     /// Capture time of the unit in it.
     pub capture: WallTime,
     /// Media time of the unit in seconds, on the player's axis.
@@ -52,20 +56,46 @@ pub struct LiveJoin {
     pub fragments: broadcast::Receiver<Arc<LiveFragment>>,
 }
 
-/// The live channels of all cameras.
+/// Why a picture that is otherwise offered does not come at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The machine cannot do everything: it was given up first.
+    Overload,
+    /// Nothing is decoded: the recording passes through.
+    NotDecoded,
+    /// No encoder for it works on this machine.
+    NoEncoder,
+}
+
+/// The live channels of all cameras: the full picture of each, and the wall picture (电视墙小画面) of those that have one.
 #[derive(Clone, Default)]
 pub struct LiveHub {
     channels: Arc<HashMap<CameraId, Arc<LiveChannel>>>,
+    wall: Arc<HashMap<CameraId, Arc<LiveChannel>>>,
 }
 
 impl LiveHub {
     /// A hub with one channel per camera.
     pub fn new(cameras: impl IntoIterator<Item = CameraId>) -> Self {
-        Self { channels: Arc::new(cameras.into_iter().map(|id| (id, Arc::new(LiveChannel::new()))).collect()) }
+        Self { channels: channels(cameras), wall: Arc::default() }
+    }
+
+    /// The same with a second channel for the wall pictures of these cameras.
+    pub fn with_wall(self, cameras: impl IntoIterator<Item = CameraId>) -> Self {
+        Self { wall: channels(cameras), ..self }
     }
 
     /// The channel of a camera.
     pub fn channel(&self, camera: &CameraId) -> Option<&Arc<LiveChannel>> {
         self.channels.get(camera)
     }
+
+    /// The channel of a camera's wall picture; `None` when it has none.
+    pub fn wall(&self, camera: &CameraId) -> Option<&Arc<LiveChannel>> {
+        self.wall.get(camera)
+    }
+}
+
+fn channels(cameras: impl IntoIterator<Item = CameraId>) -> Arc<HashMap<CameraId, Arc<LiveChannel>>> {
+    Arc::new(cameras.into_iter().map(|id| (id, Arc::new(LiveChannel::new()))).collect())
 }

@@ -1,5 +1,6 @@
-//! The one module that touches libavcodec and libavformat (crate `ffmpeg-next`): FLAC encoding, reading of media files, and
-//! decoding of single key frames.
+//! The one module that touches libavcodec and libavformat (crate `ffmpeg-next`): reading of media files, and decoding of single pictures.
+
+pub mod decode;
 
 use std::path::Path;
 use std::sync::Once;
@@ -56,65 +57,6 @@ pub fn init() {
         }
         ffmpeg::log::set_level(ffmpeg::log::Level::Fatal);
     });
-}
-
-/// Encodes 16-bit mono sound as FLAC frames.
-pub struct FlacEncoder {
-    encoder: ffmpeg::encoder::Audio,
-    /// Samples in one frame.
-    block: usize,
-    sample_rate: u32,
-    pts: i64,
-}
-
-impl FlacEncoder {
-    /// An encoder for mono sound of `sample_rate` samples per second.
-    ///
-    /// # Errors
-    /// [`LibavError`] when libav lacks FLAC or refuses the rate.
-    pub fn new(sample_rate: u32) -> Result<Self, LibavError> {
-        init();
-        let codec = ffmpeg::encoder::find(ffmpeg::codec::Id::FLAC).ok_or(LibavError::NoCodec("FLAC encoder"))?;
-        let open = codec_error("open FLAC encoder");
-        let mut audio = ffmpeg::codec::context::Context::new_with_codec(codec).encoder().audio().map_err(&open)?;
-        audio.set_rate(i32::try_from(sample_rate).unwrap_or(8000));
-        audio.set_format(ffmpeg::format::Sample::I16(ffmpeg::format::sample::Type::Packed));
-        audio.set_channel_layout(ffmpeg::ChannelLayout::MONO);
-        audio.set_time_base((1, i32::try_from(sample_rate).unwrap_or(8000)));
-        audio.set_compression(Some(2));
-        let encoder = audio.open_as(codec).map_err(open)?;
-        let block = usize::try_from(encoder.frame_size()).unwrap_or(192).max(16);
-        Ok(Self { encoder, block, sample_rate, pts: 0 })
-    }
-
-    /// Samples each frame must hold; only the last one may be shorter.
-    pub fn block(&self) -> usize {
-        self.block
-    }
-
-    /// Encodes one block of samples into one FLAC frame.
-    ///
-    /// # Errors
-    /// [`LibavError`] when libav refuses.
-    pub fn encode(&mut self, samples: &[i16]) -> Result<Option<Bytes>, LibavError> {
-        use ffmpeg::format::sample::{Sample, Type};
-        let mut frame = ffmpeg::frame::Audio::new(Sample::I16(Type::Packed), samples.len(), ffmpeg::ChannelLayout::MONO);
-        frame.set_rate(self.sample_rate);
-        frame.plane_mut::<i16>(0).copy_from_slice(samples);
-        frame.set_pts(Some(self.pts));
-        self.pts += i64::try_from(samples.len()).unwrap_or(0);
-        self.encoder.send_frame(&frame).map_err(codec_error("encode FLAC"))?;
-        self.receive()
-    }
-
-    fn receive(&mut self) -> Result<Option<Bytes>, LibavError> {
-        let mut packet = ffmpeg::Packet::empty();
-        match self.encoder.receive_packet(&mut packet) {
-            Ok(()) => Ok(packet.data().map(Bytes::copy_from_slice)),
-            Err(ffmpeg::Error::Other { .. } | ffmpeg::Error::Eof) => Ok(None),
-            Err(reason) => Err(LibavError::Codec { doing: "encode FLAC", reason }),
-        }
-    }
 }
 
 /// The brightness of a decoded picture: 8 bits a pixel, rows of `stride` bytes.
@@ -181,19 +123,6 @@ fn luma(frame: &ffmpeg::frame::Video) -> Result<LumaPlane, String> {
     let upper = |pair: &[u8]| (u16::from_le_bytes([pair[0], pair[1]]) >> 2).min(255) as u8;
     let rows = bytes.chunks(stride).take(height).flat_map(|row| row[..2 * width].chunks_exact(2).map(upper)).collect();
     Ok(LumaPlane { width, height, stride: width, rows })
-}
-
-/// The STREAMINFO block of mono 16-bit sound in blocks of `block` samples (RFC 9639 section 8.2). Sizes, length and MD5 are
-/// unknown (zero), as in a stream that has no end yet.
-pub fn flac_stream_info(sample_rate: u32, block: usize) -> [u8; 34] {
-    let mut info = [0; 34];
-    let block = u16::try_from(block).unwrap_or(u16::MAX).to_be_bytes();
-    info[0..2].copy_from_slice(&block);
-    info[2..4].copy_from_slice(&block);
-    // 20 bits rate, 3 bits channels - 1, 5 bits depth - 1, 36 bits length.
-    let packed = (u64::from(sample_rate) << 44) | (15 << 36);
-    info[10..18].copy_from_slice(&packed.to_be_bytes());
-    info
 }
 
 /// What a stream of a media file is coded in.
@@ -310,30 +239,5 @@ fn extradata(context: &ffmpeg::codec::context::Context) -> Bytes {
         let raw = context.as_ptr();
         let (data, size) = ((*raw).extradata, usize::try_from((*raw).extradata_size).unwrap_or(0));
         if data.is_null() { Bytes::new() } else { Bytes::copy_from_slice(std::slice::from_raw_parts(data, size)) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stream_info_tells_rate_channels_and_depth() {
-        let info = flac_stream_info(8000, 192);
-        assert_eq!(info[0..4], [0, 192, 0, 192]);
-        // 8000 = 0x01f40: 20 bits, then 000 (one channel), 01111 (16 bits).
-        assert_eq!(info[10..14], [0x01, 0xf4, 0x00, 0xf0]);
-    }
-
-    #[test]
-    fn flac_frames_begin_with_the_sync_code_one_per_block() {
-        let mut encoder = FlacEncoder::new(8000).unwrap();
-        let block = encoder.block();
-        let tone: Vec<i16> = (0..block).map(|n| if n % 8 < 4 { 1000 } else { -1000 }).collect();
-        for _ in 0..5 {
-            let frame = encoder.encode(&tone).unwrap().unwrap();
-            assert_eq!(frame[0], 0xff);
-            assert_eq!(frame[1] & 0xfe, 0xf8);
-        }
     }
 }

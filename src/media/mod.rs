@@ -5,9 +5,11 @@
 //! 4-byte lengths), never Annex B.
 
 pub mod boxes;
+pub mod flac;
 pub mod g711;
 pub mod libav;
 pub mod nal;
+pub mod picture;
 
 use std::fmt;
 
@@ -133,6 +135,8 @@ pub struct VideoUnit {
     pub capture: WallTime,
     /// How `capture` was found.
     pub time_source: TimeSource,
+    /// The time the other way of finding it would have given, where there was one: kept, never shown in the picture.
+    pub other_capture: Option<WallTime>,
     /// True when the picture decodes alone (IDR or CRA).
     pub random_access: bool,
     /// Length-prefixed NAL units.

@@ -23,50 +23,71 @@ pub fn is_random_access(codec: VideoCodec, data: &[u8]) -> bool {
 }
 
 /// An access unit as a byte stream (Annex B of both standards): start codes instead of lengths, the parameter sets of the
-/// configuration record (`avcC`, `hvcC`; ISO/IEC 14496-15 sections 5.3.3.1 and 8.3.3.1) in front. A decoder needs nothing besides.
+/// configuration record in front. A decoder needs nothing besides.
 pub fn byte_stream(codec: VideoCodec, configuration: &[u8], data: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len() + configuration.len() + 64);
-    for unit in parameter_sets(codec, configuration).into_iter().chain(units(data)) {
+    annex_b(parameter_sets(codec, configuration).into_iter().chain(units(data)))
+}
+
+/// NAL units with start codes in front (ITU-T H.264 and H.265 annex B).
+pub fn annex_b<'a>(units: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for unit in units {
         out.extend_from_slice(&[0, 0, 0, 1]);
         out.extend_from_slice(unit);
     }
     out
 }
 
-/// The parameter sets of a configuration record; those before the first that runs past the end.
-fn parameter_sets(codec: VideoCodec, configuration: &[u8]) -> Vec<&[u8]> {
+/// The parameter sets in an `avcC` or `hvcC` record, in order (ISO/IEC 14496-15 sections 5.3.3.1 and 8.3.3.1); those before the first
+/// that is cut short.
+pub fn parameter_sets(codec: VideoCodec, record: &[u8]) -> Vec<&[u8]> {
     let mut sets = Vec::new();
-    // Both records are lists of NAL units with 16-bit lengths behind a head; an avcC has two, an hvcC says how many.
-    let (mut rest, lists) = match codec {
-        VideoCodec::H264 => (configuration.get(5..).unwrap_or_default(), 2),
-        VideoCodec::H265 => (configuration.get(23..).unwrap_or_default(), configuration.get(22).map_or(0, |n| usize::from(*n))),
-    };
-    for list in 0..lists {
-        let count = match (codec, rest) {
-            (VideoCodec::H264, [count, after @ ..]) => {
-                rest = after;
-                // Five bits for the sequence parameter sets, eight for the picture parameter sets.
-                usize::from(if list == 0 { count & 0x1f } else { *count })
-            }
-            (VideoCodec::H265, [_, high, low, after @ ..]) => {
-                rest = after;
-                usize::from(u16::from_be_bytes([*high, *low]))
-            }
-            _ => return sets,
-        };
+    // Moves over `count` sets, each behind its length of two bytes.
+    let take = |mut at: usize, count: usize, sets: &mut Vec<_>| -> Option<usize> {
         for _ in 0..count {
-            let Some((length, after)) = rest.split_first_chunk::<2>() else { return sets };
-            let Some((set, after)) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { return sets };
-            sets.push(set);
-            rest = after;
+            let length = usize::from(u16::from_be_bytes(record.get(at..at + 2)?.try_into().ok()?));
+            sets.push(record.get(at + 2..at + 2 + length)?);
+            at += 2 + length;
         }
-    }
+        Some(at)
+    };
+    let number = |at: usize| record.get(at).copied().map(usize::from);
+    let walk = |sets: &mut Vec<_>| -> Option<()> {
+        match codec {
+            VideoCodec::H264 => {
+                let at = take(6, number(5)? & 0x1f, sets)?;
+                take(at + 1, number(at)?, sets)?;
+            }
+            VideoCodec::H265 => {
+                let mut at = 23;
+                for _ in 0..number(22)? {
+                    let count = number(at + 1)? << 8 | number(at + 2)?;
+                    at = take(at + 3, count, sets)?;
+                }
+            }
+        }
+        Some(())
+    };
+    // What was whole before a cut is in `sets` already.
+    let _ = walk(&mut sets);
     sets
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameter_sets_come_out_of_both_records_in_order() {
+        let avcc = [1, 0x64, 0, 0x28, 0xff, 0xe1, 0, 2, 0x67, 0x64, 1, 0, 1, 0x68, 0xfd, 0xf8, 0xf8, 0];
+        assert_eq!(parameter_sets(VideoCodec::H264, &avcc), [&[0x67, 0x64][..], &[0x68][..]]);
+        let mut hvcc = vec![1; 22];
+        hvcc.extend([2, 0x20, 0, 1, 0, 1, 0x40, 0x21, 0, 2, 0, 1, 0x42, 0, 1, 0x43]);
+        assert_eq!(parameter_sets(VideoCodec::H265, &hvcc), [&[0x40][..], &[0x42][..], &[0x43][..]]);
+        assert_eq!(parameter_sets(VideoCodec::H264, &avcc[..12]), [&[0x67, 0x64][..]]);
+        assert!(parameter_sets(VideoCodec::H265, &hvcc[..9]).is_empty());
+        assert_eq!(annex_b([&[0x67][..], &[0x68, 1][..]].into_iter()), [0, 0, 0, 1, 0x67, 0, 0, 0, 1, 0x68, 1]);
+    }
 
     #[test]
     fn an_idr_behind_other_units_is_found() {

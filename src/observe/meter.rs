@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::stamp_alarms::StampStanding;
 use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
+use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
 use crate::stamp::camera_osd::CameraOsdState;
+use crate::stamp::placement::Fit;
 use crate::time::WallTime;
 
 /// Rates are taken over this many whole seconds.
@@ -35,14 +38,20 @@ pub struct Facts {
     pub audio_codec: Option<String>,
     /// Loudness of the last second in dB below full scale.
     pub audio_level_dbfs: Option<f64>,
-    /// Camera clock minus ours in milliseconds.
-    pub clock_skew_ms: Option<i64>,
+    /// What the camera's last reports said of its clock; outlives the session, until reports of another say more.
+    pub camera_clock: CameraClock,
     /// How capture times are found.
     pub time_source: Option<TimeSource>,
     /// True when the pictures being recorded carry the recorder's stamp.
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// Which encoder stamps, and what is wrong with it.
+    pub stamp: StampStanding,
+    /// True while a small picture is made or fetched for the wall.
+    pub wall_picture: bool,
+    /// How much of the recorder's stamp has room in the picture.
+    pub stamp_fit: Option<Fit>,
     /// What the camera draws into its own picture, where that is to be proven.
     pub camera_osd: Option<CameraOsdState>,
     /// A stream of the camera is not recorded.
@@ -144,7 +153,7 @@ impl Meter {
         match measured {
             Measured::AudioCodec(codec) => facts.audio_codec = Some(codec),
             Measured::AudioLevel(level) => facts.audio_level_dbfs = Some(level),
-            Measured::ClockSkew(ms) => facts.clock_skew_ms = Some(ms),
+            Measured::CameraClock(clock) => facts.camera_clock = clock,
             Measured::Loss(n) => facts.packets_lost += n,
             Measured::Unrecorded(what) => facts.unrecorded = Some(what),
         }
@@ -157,6 +166,7 @@ impl Meter {
         facts.last_end = Some(end);
         facts.audio_level_dbfs = None;
         facts.unrecorded = None;
+        facts.stamp_fit = None;
         facts.rates = Rates::default();
     }
 
@@ -165,6 +175,21 @@ impl Meter {
         let mut facts = self.lock();
         facts.stamped = stamped;
         facts.stamp_trouble = trouble;
+    }
+
+    /// Which encoder stamps, what is given up and what died.
+    pub fn stamp_standing(&self, standing: StampStanding) {
+        self.lock().stamp = standing;
+    }
+
+    /// Whether a small picture is being made or fetched for the wall.
+    pub fn wall_picture(&self, runs: bool) {
+        self.lock().wall_picture = runs;
+    }
+
+    /// How much of the recorder's stamp has room in the pictures being recorded.
+    pub fn stamp_fits(&self, fit: Option<Fit>) {
+        self.lock().stamp_fit = fit;
     }
 
     /// A key frame was looked at for the camera's own clock and label.

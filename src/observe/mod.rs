@@ -5,9 +5,11 @@
 
 pub mod alarms;
 pub mod camera_clock;
+pub mod clocks;
 pub mod doctor;
 pub mod log;
 pub mod meter;
 pub mod reconcile;
+pub mod stamp_alarms;
 pub mod state;
 pub mod words;

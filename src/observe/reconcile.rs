@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::meter::Facts;
 use super::state::{Bilingual, CameraState, RecordingState};
-use super::{camera_clock, words};
+use super::{camera_clock, clocks, words};
 use crate::catalogue::GapCause;
 use crate::hall::{Camera, Hall, StampMode};
 use crate::stamp::camera_osd::Verdict;
@@ -107,11 +107,14 @@ pub fn judge(
         detail,
         stamp_mode: camera.stamp,
         stamped: (facts.stamped || own_stamp_proven(facts)) && facts.in_session,
+        stamping: (camera.stamp == StampMode::Reencode && facts.in_session).then(|| facts.stamp.clone()),
+        wall_picture: facts.wall_picture,
         camera_clock: facts.camera_osd.clone(),
         video: facts.video(moment.monotonic),
         audio: facts.audio(moment.monotonic),
         time_source: facts.time_source.filter(|_| facts.in_session),
-        clock_skew_ms: facts.clock_skew_ms,
+        clock_skew_ms: facts.camera_clock.skew_micros.map(|micros| micros / 1000),
+        clock: clocks::of_camera(&facts.camera_clock),
         connections: facts.connections,
     }
 }

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::alarms::Alarm;
+use super::stamp_alarms::StampStanding;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, CameraKind, StampMode};
 use crate::media::TimeSource;
 use crate::stamp::camera_osd::CameraOsdState;
-use crate::time::WallTime;
+use crate::time::{Leap, WallTime};
 
 /// Whether a camera is being recorded, by measurement: the age of its newest part on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,6 +62,10 @@ pub struct CameraState {
     pub stamp_mode: StampMode,
     /// True when the pictures being recorded carry the recorder's stamp, or the camera's own that is proven to tell the time.
     pub stamped: bool,
+    /// Which encoder stamps, what is given up because the machine cannot keep up, and encoders that died.
+    pub stamping: Option<StampStanding>,
+    /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
+    pub wall_picture: bool,
     /// What the camera's own clock text and label were found to say; only for cameras that draw their own stamp.
     pub camera_clock: Option<CameraOsdState>,
     /// The received picture, measured.
@@ -71,8 +76,23 @@ pub struct CameraState {
     pub time_source: Option<TimeSource>,
     /// Camera clock minus ours in milliseconds, from sender reports.
     pub clock_skew_ms: Option<i64>,
+    /// How the camera's clock is judged; `None` before its first report.
+    pub clock: Option<CameraClockState>,
     /// Connections made since the recorder started.
     pub connections: u64,
+}
+
+/// A camera's clock as its sender reports show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CameraClockState {
+    /// `good`, `off`, `time-zone`, `unset`, `stepping` or `drifting`.
+    pub verdict: &'static str,
+    /// Hours by which its zone is wrong, for `time-zone`.
+    pub hours: Option<i64>,
+    /// What it gains against ours in parts per million, where known.
+    pub drift_ppm: Option<i64>,
+    /// The judgement in a few words.
+    pub text: Bilingual,
 }
 
 /// The received picture as measured.
@@ -133,10 +153,16 @@ pub struct StorageState {
 /// The server's own clock discipline.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClockState {
-    /// True when the kernel's error bound is within the limit.
+    /// True when the clock is corrected by a time server and its error is within the limit.
     pub synchronised: bool,
-    /// The kernel's bound on the clock error in milliseconds.
+    /// The bound on the clock's error in milliseconds.
     pub max_error_ms: i64,
+    /// The limit of hall.toml in milliseconds.
+    pub limit_ms: i64,
+    /// Who says so: `kernel`, or chrony with the server it follows.
+    pub source: String,
+    /// A leap second under way or announced: `insert`, `delete` or `smear`.
+    pub leap: Option<Leap>,
 }
 
 /// Everything measured, at one moment.

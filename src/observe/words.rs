@@ -4,6 +4,7 @@ use super::state::Bilingual;
 use crate::catalogue::GapCause;
 use crate::segment::disk::Fault;
 use crate::segment::root::RootTrouble;
+use crate::stamp::placement::Fit;
 
 /// What is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,16 +147,6 @@ pub fn kept_for_windows() -> Told {
     )
 }
 
-/// The server's clock is not disciplined.
-pub fn clock_not_disciplined(max_error_ms: i64) -> Told {
-    told(
-        &format!("服务器时钟没有校准（误差上限 {max_error_ms} 毫秒）。"),
-        &format!("The server's clock is not synchronised (error up to {max_error_ms} ms)."),
-        "请安装并启动 chrony，指向北京时间源；在此之前的录像会注明时钟未校准。",
-        "Install and start chrony with a source of Beijing time.",
-    )
-}
-
 /// Nothing is known yet.
 pub fn unknown() -> Told {
     told(
@@ -173,6 +164,21 @@ pub fn unstamped() -> Told {
         "Recording, but without time and label in the picture.",
         "系统会自动恢复叠加；如持续出现，请运行 jiancha doctor 检查编码器和服务器负载。",
         "Stamping returns by itself; if it does not, run `jiancha doctor` to check encoders and load.",
+    )
+}
+
+/// The picture is too small for its stamp.
+pub fn stamp_small(camera: &str, fit: Fit) -> Told {
+    let (zh, en) = match fit {
+        Fit::Whole | Fit::Small => ("文字缩得太小，难以辨认", "is smaller than legible"),
+        Fit::Cut => ("文字被截断", "is cut"),
+        Fit::TimeOnly => ("只放得下时间，没有文字", "has room for the time alone"),
+    };
+    told(
+        &format!("摄像机 {camera} 的画面太小：叠加的{zh}。录像正常。"),
+        &format!("The picture of camera {camera} is too small: its stamp {en}. Recording goes on."),
+        "请在摄像机上把主码流调到 1080P 或以上（R2），或缩短 hall.toml 中的 label。",
+        "Set the camera's main stream to 1080P or more (R2), or shorten its label in hall.toml.",
     )
 }
 

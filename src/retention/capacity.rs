@@ -62,7 +62,7 @@ pub fn rate(hall: &Hall, camera: &Camera, measured: &[CameraMeasured], given_kbp
         (None, None, StampMode::Reencode) => {
             (picture(u64::from(hall.stamp.bitrate_kbps)) + SOUND_BYTES_PER_SECOND, Basis::Stamped)
         }
-        (None, None, StampMode::Camera) => (picture(ASSUMED_KBPS) + SOUND_BYTES_PER_SECOND, Basis::Assumed),
+        (None, None, StampMode::Camera | StampMode::None) => (picture(ASSUMED_KBPS) + SOUND_BYTES_PER_SECOND, Basis::Assumed),
     };
     CameraRate { camera: camera.id.clone(), bytes_per_second, basis }
 }

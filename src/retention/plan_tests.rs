@@ -37,6 +37,7 @@ fn row(camera: &str, date: NaiveDate, hour: u32, bytes: u64) -> SegmentRow {
         height: 1080,
         digest: Some("00".into()),
         restored: false,
+        clock: None,
     }
 }
 

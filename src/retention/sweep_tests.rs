@@ -51,6 +51,7 @@ fn record(disk: &Disk, camera: &str, start: &str, minutes: i64) {
             pts_90k: n * 900_000,
             capture: at(start).plus_micros(n * 10_000_000),
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: true,
             data: vec![7; 200].into(),
         };

@@ -76,6 +76,7 @@ pub fn adopt(path: &Path) -> Result<Adopted, ReadError> {
         to,
         pictures: index.parts.iter().map(|p| p.pictures).sum(),
         parts: u32::try_from(index.parts.len()).unwrap_or(u32::MAX),
+        times: None,
     };
     let (bytes, seal) = seal(hasher, &facts);
     let mut file = OpenOptions::new().append(true).open(path).map_err(io)?;

@@ -20,7 +20,7 @@ use super::root::{self, OpenRoot};
 use super::writer::WriteCommand;
 use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
-use crate::time::WallTime;
+use crate::time::{ClockMark, WallTime};
 
 /// Most bytes that may wait for one storage root: about three seconds of 32 cameras at 50 Mbit/s in all, times four.
 const MOST_WAITING_BYTES: u64 = 96 * 1024 * 1024;
@@ -539,5 +539,6 @@ pub fn row(camera: &CameraId, identity: &Identity, root: &Path, relative: &Path)
         height: identity.height,
         digest: None,
         restored: false,
+        clock: identity.clock.as_ref().map(ClockMark::from),
     }
 }

@@ -153,6 +153,7 @@ mod tests {
             pts_90k: 0,
             capture: WallTime::from_micros(0),
             time_source: crate::media::TimeSource::SenderReport,
+            other_capture: None,
             random_access: true,
             data: vec![7].into(),
         };

@@ -125,6 +125,7 @@ impl Site {
             zone: String::new(),
             hall: String::new(),
             division: String::new(),
+            label: None,
             run: run.into(),
             number: 0,
             from: NOW,
@@ -133,6 +134,7 @@ impl Site {
             width: 1920,
             height: 1080,
             audio_origin: None,
+            clock: None,
             previous: None,
         };
         let head = Bytes::from_static(b"head");

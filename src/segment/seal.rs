@@ -9,7 +9,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::identity::{SEAL_UUID, Seal};
+use super::identity::{SEAL_UUID, Seal, TimeTally};
 use super::init::VIDEO_TRACK;
 use crate::media::boxes::{put, put_full, u32be, u64be};
 use crate::time::WallTime;
@@ -29,6 +29,8 @@ pub struct SealFacts<'a> {
     pub pictures: u32,
     /// Number of parts.
     pub parts: u32,
+    /// How capture times were found, where that is known.
+    pub times: Option<TimeTally>,
 }
 
 /// The bytes that end a segment, and the seal in them. `hasher` has taken every byte written so far.
@@ -52,6 +54,7 @@ pub fn seal(mut hasher: Sha256, facts: &SealFacts<'_>) -> (Vec<u8>, Seal) {
         to: facts.to,
         pictures: facts.pictures,
         parts: facts.parts,
+        times: facts.times,
     };
     let size = 8 + table.len() + 8 + SEAL_UUID.len() + seal.to_json().len() + 16;
     let size = u32::try_from(size).unwrap_or(u32::MAX);

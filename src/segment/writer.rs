@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::identity::{FORM_VERSION, Identity, Seal};
+use super::identity::{FORM_VERSION, Identity, Seal, TimeTally};
 use super::init::{codecs, init_segment};
 use super::part::{put_part, to_90k};
 use super::seal::{RandomAccess, SealFacts, seal};
 use crate::media::{AccessUnit, AudioUnit, StreamFormat, VideoUnit};
-use crate::time::{MICROS_PER_SECOND, WallTime};
+use crate::time::{MICROS_PER_SECOND, RecordedClock, WallTime};
 
 /// Sound waiting for a picture is bounded; without pictures the oldest goes (counted by the caller through `dropped_audio`).
 const MOST_WAITING_SOUND: usize = 4096;
@@ -44,7 +44,12 @@ pub struct Subject {
     pub hall: String,
     /// Administrative division.
     pub division: String,
+    /// The two lines of the label, as the stamp shows them.
+    pub label: Option<[String; 2]>,
 }
+
+/// Tells how the server's clock is kept at this moment.
+pub type ClockReader = Arc<dyn Fn() -> RecordedClock + Send + Sync>;
 
 /// What is to be done on disk, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +88,7 @@ pub struct SegmentWriter {
     /// Asked at each new segment: the camera's own stamp is proven at this moment.
     proof: Option<Arc<AtomicBool>>,
     run: String,
+    clock: Option<ClockReader>,
     number: u32,
     previous: Option<String>,
     open: Option<OpenSegment>,
@@ -100,6 +106,7 @@ struct OpenSegment {
     pictures: u32,
     parts: u32,
     to: WallTime,
+    times: TimeTally,
 }
 
 impl SegmentWriter {
@@ -112,6 +119,7 @@ impl SegmentWriter {
             stamped,
             proof: None,
             run,
+            clock: None,
             number: 0,
             previous: None,
             open: None,
@@ -120,6 +128,12 @@ impl SegmentWriter {
             sequence: 0,
             dropped_audio: 0,
         }
+    }
+
+    /// The same, writing into each segment how the server's clock is kept when it is begun.
+    #[must_use]
+    pub fn with_clock(self, clock: Option<ClockReader>) -> Self {
+        Self { clock, ..self }
     }
 
     /// The pictures carry a stamp while `proof` is true: what it says when a segment begins goes into that segment's identity.
@@ -167,6 +181,9 @@ impl SegmentWriter {
         if self.open.is_none() {
             self.create(&unit, grid, out);
         }
+        if let Some(open) = &mut self.open {
+            open.times.count(unit.time_source, unit.capture, unit.other_capture);
+        }
         self.video.push(unit);
     }
 
@@ -196,6 +213,7 @@ impl SegmentWriter {
             zone: self.subject.zone.clone(),
             hall: self.subject.hall.clone(),
             division: self.subject.division.clone(),
+            label: self.subject.label.clone(),
             run: self.run.clone(),
             number: self.number,
             from: first.capture,
@@ -204,6 +222,7 @@ impl SegmentWriter {
             width: self.format.video.width,
             height: self.format.video.height,
             audio_origin: self.format.audio.as_ref().and_then(|a| a.origin.clone()),
+            clock: self.clock.as_ref().map(|read| read()),
             previous: self.previous.clone(),
         };
         let head = init_segment(&self.format, Some(&identity));
@@ -217,6 +236,7 @@ impl SegmentWriter {
             pictures: 0,
             parts: 0,
             to: first.capture,
+            times: TimeTally::default(),
         });
         out.push(WriteCommand::Create { identity, head });
     }
@@ -275,6 +295,7 @@ impl SegmentWriter {
             to: open.to,
             pictures: open.pictures,
             parts: open.parts,
+            times: Some(open.times),
         };
         let (bytes, seal) = seal(open.hasher, &facts);
         self.previous = Some(seal.digest.clone());

@@ -79,7 +79,12 @@ impl CameraSpec {
 
     /// True when this camera can show other pictures than its own: black, frozen, another resolution.
     pub fn has_picture_faults(&self) -> bool {
-        self.coding != PictureCoding::Mpeg4 && !self.own_clock
+        self.coding != PictureCoding::Mpeg4 && !self.own_clock && SECOND_STREAMS.iter().all(|(_, second)| second.id != self.id)
+    }
+
+    /// Its second stream, if it has one.
+    pub fn second_stream(&self) -> Option<&'static CameraSpec> {
+        SECOND_STREAMS.iter().find(|(camera, _)| *camera == self.id).map(|(_, second)| second)
     }
 
     /// Width and height after the fault `resolution`: a camera of 720 lines goes to 1080, all others to 720.
@@ -102,6 +107,21 @@ const fn hd25(id: &'static str, view: View, chinese: &'static str, english: &'st
         english,
     }
 }
+
+/// The second stream (第二码流) of a camera, served at `/<camera>/sub`: small, silent, for a wall.
+const fn small(id: &'static str, view: View) -> CameraSpec {
+    CameraSpec {
+        width: 640,
+        height: 360,
+        rate: Rate::Fps12_5,
+        sound: None,
+        ..hd25(id, view, "第二码流 H.264 360p12.5", "second stream, H.264 360p12.5")
+    }
+}
+
+/// The cameras with a second stream.
+const SECOND_STREAMS: &[(&str, CameraSpec)] =
+    &[("h264-alaw", small("h264-alaw-sub", View::Window(1))), ("hall-3", small("hall-3-sub", View::FacingWindows(3, 4)))];
 
 /// Every built-in camera. The last five belong to the example hall.
 pub const CAMERAS: &[CameraSpec] = &[

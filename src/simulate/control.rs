@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::fault::{Condition, Fault};
+use super::fault::{self, Condition, Fault};
 use super::{Board, RunningCamera, SimulateError};
 
 /// What the handlers need.
@@ -50,6 +50,7 @@ struct Values {
     once: Option<u8>,
     offset_ms: Option<i64>,
     bytes_per_second: Option<u32>,
+    ppm: Option<i32>,
 }
 
 /// Answers for ever.
@@ -77,8 +78,9 @@ async fn command(
         desk.board.heal(&id)?;
         info!(camera = id, "healed");
     } else {
-        let fault = Fault::parse(&name, values.once == Some(1), values.offset_ms, values.bytes_per_second)
-            .map_err(|told| Refusal(StatusCode::BAD_REQUEST, told))?;
+        let Values { offset_ms, bytes_per_second, ppm, .. } = values;
+        let with = fault::Values { once: values.once == Some(1), offset_ms, bytes_per_second, ppm };
+        let fault = Fault::parse(&name, with).map_err(|told| Refusal(StatusCode::BAD_REQUEST, told))?;
         if fault.is_of_picture() && !desk.board.get(&id)?.1.has_picture_faults() {
             return Err(Refusal(StatusCode::CONFLICT, format!("camera `{id}` has only one kind of picture")));
         }

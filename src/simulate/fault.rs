@@ -32,6 +32,13 @@ pub enum Fault {
         /// Milliseconds added to the true time.
         offset_ms: i64,
     },
+    /// The camera's clock runs too fast or too slow from then on: its sender reports wander off.
+    ClockDrift {
+        /// Parts per million it gains; negative when it loses.
+        ppm: i32,
+    },
+    /// The camera's clock was never set: its sender reports tell a time of 1970-01-01.
+    ClockUnset,
     /// What the clock in the picture shows, of a camera that draws its own.
     ClockText(ClockText),
     /// Draws another label, of a camera that draws its own.
@@ -102,6 +109,10 @@ pub struct Condition {
     pub muted: bool,
     /// Milliseconds by which sender reports are wrong.
     pub clock_offset_ms: i64,
+    /// What the clock of the sender reports gains, in parts per million.
+    pub clock_drift_ppm: i32,
+    /// True while sender reports tell a time of 1970.
+    pub clock_unset: bool,
     /// What its own clock text shows.
     pub clock_text: ClockText,
     /// True while its own label is another.
@@ -124,6 +135,8 @@ impl Condition {
             Fault::Resolution => self.picture = Picture::Resolution,
             Fault::Mute => self.muted = true,
             Fault::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
+            Fault::ClockDrift { ppm } => self.clock_drift_ppm = ppm,
+            Fault::ClockUnset => self.clock_unset = true,
             Fault::ClockText(text) => self.clock_text = text,
             Fault::OtherLabel => self.other_label = true,
         }
@@ -145,6 +158,8 @@ impl Condition {
             Fault::ClockText(text) if text == self.clock_text => self.clock_text = ClockText::default(),
             Fault::OtherLabel => self.other_label = false,
             Fault::Clock { offset_ms } if offset_ms == self.clock_offset_ms => self.clock_offset_ms = 0,
+            Fault::ClockDrift { ppm } if ppm == self.clock_drift_ppm => self.clock_drift_ppm = 0,
+            Fault::ClockUnset => self.clock_unset = false,
             _ => {}
         }
     }
@@ -179,31 +194,47 @@ impl Fault {
     ///
     /// # Errors
     /// A sentence with the names there are, or the value that is missing.
-    pub fn parse(name: &str, once: bool, offset_ms: Option<i64>, bytes_per_second: Option<u32>) -> Result<Self, String> {
+    pub fn parse(name: &str, values: Values) -> Result<Self, String> {
         Ok(match name {
-            "close" if once => Fault::CloseOnce,
+            "close" if values.once => Fault::CloseOnce,
             "close" => Fault::Close,
             "stall" => Fault::Stall,
             "password" => Fault::Password,
-            "drip" => Fault::Drip { bytes_per_second: bytes_per_second.unwrap_or(200).max(1) },
+            "drip" => Fault::Drip { bytes_per_second: values.bytes_per_second.unwrap_or(200).max(1) },
             "black" => Fault::Black,
             "freeze" => Fault::Freeze,
             "resolution" => Fault::Resolution,
             "mute" => Fault::Mute,
-            "clock" => Fault::Clock { offset_ms: offset_ms.ok_or("`clock` wants ?offset_ms=N, in milliseconds")? },
+            "clock" => Fault::Clock { offset_ms: values.offset_ms.ok_or("`clock` wants ?offset_ms=N, in milliseconds")? },
+            "clock-drift" => Fault::ClockDrift { ppm: values.ppm.ok_or("`clock-drift` wants ?ppm=N, in parts per million")? },
+            "clock-unset" => Fault::ClockUnset,
             "osd-offset" => Fault::ClockText(ClockText::Shown {
-                offset_ms: offset_ms.ok_or("`osd-offset` wants ?offset_ms=N, in milliseconds")?,
+                offset_ms: values.offset_ms.ok_or("`osd-offset` wants ?offset_ms=N, in milliseconds")?,
             }),
             "osd-freeze" => Fault::ClockText(ClockText::Frozen),
             "osd-off" => Fault::ClockText(ClockText::Missing),
             "osd-label" => Fault::OtherLabel,
             other => {
                 return Err(format!(
-                    "`{other}` is no fault; there are close, stall, password, drip, black, freeze, resolution, mute, clock, osd-offset, osd-freeze, osd-off, osd-label, and heal"
+                    "`{other}` is no fault; there are close, stall, password, drip, black, freeze, resolution, mute, clock, \
+                     clock-drift, clock-unset, osd-offset, osd-freeze, osd-off, osd-label, and heal"
                 ));
             }
         })
     }
+}
+
+/// The values that go with a fault's name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Values {
+    /// `close` drops the sessions and lets new ones in.
+    pub once: bool,
+    /// For `clock`.
+    pub offset_ms: Option<i64>,
+    /// For `drip`.
+    pub bytes_per_second: Option<u32>,
+    /// For `clock-drift`.
+    pub ppm: Option<i32>,
 }
 
 /// The condition of one camera, shared by all who act on it.
@@ -216,7 +247,8 @@ mod tests {
     #[test]
     fn faults_of_different_kinds_stand_beside_each_other() {
         let mut c = Condition::default();
-        for fault in [Fault::Stall, Fault::Black, Fault::Mute, Fault::Clock { offset_ms: -5000 }] {
+        let clocks = [Fault::Clock { offset_ms: -5000 }, Fault::ClockDrift { ppm: 500 }, Fault::ClockUnset];
+        for fault in [Fault::Stall, Fault::Black, Fault::Mute].into_iter().chain(clocks) {
             c.apply(fault);
         }
         let expected = Condition {
@@ -224,6 +256,8 @@ mod tests {
             picture: Picture::Black,
             muted: true,
             clock_offset_ms: -5000,
+            clock_drift_ppm: 500,
+            clock_unset: true,
             ..Condition::default()
         };
         assert_eq!(c, expected);
@@ -262,10 +296,15 @@ mod tests {
 
     #[test]
     fn names_are_read_with_their_values() {
-        assert_eq!(Fault::parse("close", true, None, None), Ok(Fault::CloseOnce));
-        assert_eq!(Fault::parse("clock", false, Some(90_000), None), Ok(Fault::Clock { offset_ms: 90_000 }));
-        assert_eq!(Fault::parse("drip", false, None, None), Ok(Fault::Drip { bytes_per_second: 200 }));
-        assert!(Fault::parse("clock", false, None, None).unwrap_err().contains("offset_ms"));
-        assert!(Fault::parse("explode", false, None, None).unwrap_err().contains("`explode`"));
+        let none = Values::default();
+        assert_eq!(Fault::parse("close", Values { once: true, ..none }), Ok(Fault::CloseOnce));
+        let clock = Values { offset_ms: Some(90_000), ..none };
+        assert_eq!(Fault::parse("clock", clock), Ok(Fault::Clock { offset_ms: 90_000 }));
+        assert_eq!(Fault::parse("clock-drift", Values { ppm: Some(-500), ..none }), Ok(Fault::ClockDrift { ppm: -500 }));
+        assert_eq!(Fault::parse("clock-unset", none), Ok(Fault::ClockUnset));
+        assert_eq!(Fault::parse("drip", none), Ok(Fault::Drip { bytes_per_second: 200 }));
+        assert!(Fault::parse("clock", none).unwrap_err().contains("offset_ms"));
+        assert!(Fault::parse("clock-drift", none).unwrap_err().contains("ppm"));
+        assert!(Fault::parse("explode", none).unwrap_err().contains("`explode`"));
     }
 }

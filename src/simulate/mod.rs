@@ -261,7 +261,12 @@ pub fn serve(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Result<Runn
     for spec in &specs {
         let (sender, condition) = watch::channel(Condition::default());
         senders.insert(spec.id, (sender, *spec));
-        served.push(rtsp::Served { spec, media: Arc::new(library.media(spec)?), condition });
+        if let Some(second) = spec.second_stream() {
+            // What befalls a camera befalls both its streams.
+            let (path, condition) = (format!("{}/sub", spec.id), condition.clone());
+            served.push(rtsp::Served { path, spec: second, media: Arc::new(library.media(second)?), condition });
+        }
+        served.push(rtsp::Served { path: spec.id.to_owned(), spec, media: Arc::new(library.media(spec)?), condition });
     }
     let server = rtsp::Server::start(&served, options.credentials.as_ref())?;
     let board = Arc::new(Board { conditions: senders });

@@ -3,8 +3,8 @@
 //! Pipelines run on the wall clock, so a buffer's time is its capture time and the sender reports (RFC 3550 section 6.4.1) tell it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ const LONGEST_FAREWELL: Duration = Duration::from_secs(2);
 /// One camera to serve.
 #[derive(Clone)]
 pub struct Served {
+    /// Where, without the leading slash.
+    pub path: String,
     /// What it is.
     pub spec: &'static CameraSpec,
     /// What it sends.
@@ -71,7 +73,7 @@ impl Server {
         let mounts = server.mount_points().ok_or_else(|| SimulateError::Server("it has no mount points".into()))?;
         let stop = Arc::new(AtomicBool::new(false));
         for camera in cameras {
-            mounts.add_factory(&format!("/{}", camera.spec.id), factory(camera, &stop));
+            mounts.add_factory(&format!("/{}", camera.path), factory(camera, &stop));
         }
         let context = glib::MainContext::new();
         server.attach(Some(&context)).map_err(|e| SimulateError::Server(e.to_string()))?;
@@ -235,16 +237,19 @@ fn watch_reports(media: &gst_rtsp_server::RTSPMedia, condition: &watch::Receiver
         }
         for pad in bin.src_pads().into_iter().filter(|p| p.name().starts_with("send_rtcp_src")) {
             let condition = condition.clone();
+            let drift = Mutex::new(Drift::default());
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
                 let now = *condition.borrow();
                 if now.connection == Connection::Stall {
                     return gst::PadProbeReturn::Drop;
                 }
-                if now.clock_offset_ms != 0
+                let drifted = drift.lock().unwrap_or_else(PoisonError::into_inner).micros(now.clock_drift_ppm, Instant::now());
+                let offset_micros = now.clock_offset_ms.saturating_mul(1000).saturating_add(drifted);
+                if (offset_micros != 0 || now.clock_unset)
                     && let Some(buffer) = info.buffer_mut()
                     && let Ok(mut bytes) = buffer.make_mut().map_writable()
                 {
-                    shift_report(&mut bytes, now.clock_offset_ms);
+                    change_report(&mut bytes, offset_micros, now.clock_unset);
                 }
                 gst::PadProbeReturn::Ok
             });
@@ -252,14 +257,40 @@ fn watch_reports(media: &gst_rtsp_server::RTSPMedia, condition: &watch::Receiver
     }
 }
 
-/// Shifts the NTP time of the sender report that opens a compound packet (RFC 3550 section 6.4.1).
-fn shift_report(packet: &mut [u8], offset_ms: i64) {
+/// How far a clock that gains has come.
+#[derive(Default)]
+struct Drift {
+    ppm: i32,
+    gained_micros: f64,
+    last: Option<Instant>,
+}
+
+impl Drift {
+    /// Microseconds gained up to `now`, at `ppm` since the last call; healed clocks are right at once.
+    #[expect(clippy::cast_possible_truncation, reason = "microseconds of a test's length")]
+    fn micros(&mut self, ppm: i32, now: Instant) -> i64 {
+        let passed = self.last.map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
+        self.gained_micros = if ppm == 0 { 0.0 } else { self.gained_micros + passed * f64::from(self.ppm) };
+        (self.ppm, self.last) = (ppm, Some(now));
+        self.gained_micros as i64
+    }
+}
+
+/// Seconds from 1900 to 1970, and in a day.
+const NTP_1970: u64 = 2_208_988_800;
+const DAY: u64 = 86_400;
+
+/// Shifts the NTP time of the sender report that opens a compound packet (RFC 3550 section 6.4.1), or puts it on the first day of 1970.
+fn change_report(packet: &mut [u8], offset_micros: i64, unset: bool) {
     if packet.get(1) != Some(&200) {
         return;
     }
     if let Some(ntp) = packet.get_mut(8..16).and_then(|n| n.first_chunk_mut::<8>()) {
-        let shift = (i128::from(offset_ms) << 32) / 1000;
-        *ntp = u64::from_be_bytes(*ntp).wrapping_add(shift as u64).to_be_bytes();
+        let mut told = u64::from_be_bytes(*ntp).wrapping_add(((i128::from(offset_micros) << 32) / 1_000_000) as u64);
+        if unset {
+            told = ((NTP_1970 + (told >> 32) % DAY) << 32) | (told & 0xffff_ffff);
+        }
+        *ntp = told.to_be_bytes();
     }
 }
 
@@ -270,12 +301,27 @@ mod tests {
     #[test]
     fn a_stepped_clock_moves_only_the_ntp_time_of_a_sender_report() {
         let mut report = vec![0x80, 200, 0, 6, 1, 2, 3, 4, 0, 0, 0, 100, 0x80, 0, 0, 0, 9, 9, 9, 9];
-        shift_report(&mut report, 1500);
+        change_report(&mut report, 1_500_000, false);
         assert_eq!(report, [0x80, 200, 0, 6, 1, 2, 3, 4, 0, 0, 0, 102, 0, 0, 0, 0, 9, 9, 9, 9]);
-        shift_report(&mut report, -2000);
+        change_report(&mut report, -2_000_000, false);
         assert_eq!(report[8..16], [0, 0, 0, 100, 0, 0, 0, 0]);
+        // 100 s after 1900 is 100 s into a day.
+        change_report(&mut report, 0, true);
+        assert_eq!(report[8..16], (((2_208_988_800u64 + 100) << 32).to_be_bytes()));
         let mut goodbye = vec![0x80, 203, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-        shift_report(&mut goodbye, 1500);
+        change_report(&mut goodbye, 1_500_000, true);
         assert_eq!(goodbye[8..], [5, 6, 7, 8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    fn a_clock_that_gains_comes_back_when_it_is_healed() {
+        let start = Instant::now();
+        let mut drift = Drift::default();
+        let mut after = |seconds, ppm| drift.micros(ppm, start + Duration::from_secs(seconds));
+        assert_eq!(after(0, 500), 0);
+        assert_eq!(after(60, 500), 30_000);
+        assert_eq!(after(120, -500), 60_000);
+        assert_eq!(after(180, -500), 30_000);
+        assert_eq!(after(181, 0), 0);
     }
 }

@@ -15,7 +15,7 @@ use crate::time::{MICROS_PER_SECOND, WallTime};
 /// Why a file cannot stand in for a camera.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// libav cannot read it, or cannot encode its sound.
+    /// libav cannot read it.
     #[error(transparent)]
     Libav(#[from] LibavError),
     /// It has no picture stream the recorder can take.
@@ -136,6 +136,7 @@ impl FileCamera {
                 pts_90k: (at * 9 + 50) / 100,
                 capture: start.plus_micros(at),
                 time_source: TimeSource::Replay,
+                other_capture: None,
                 random_access: picture.random_access,
                 data: picture.data.clone(),
             }))
@@ -184,12 +185,12 @@ fn read_sound<'a>(
             return Ok((format, sounds));
         }
     };
-    let mut g711 = G711ToFlac::new(law, stream.sample_rate)?;
+    let mut g711 = G711ToFlac::new(law, stream.sample_rate);
     let mut frames = Vec::new();
     for packet in packets {
-        g711.push(samples(packet.pts_micros - first_micros), &packet.data, &mut frames)?;
+        g711.push(samples(packet.pts_micros - first_micros), &packet.data, &mut frames);
     }
-    g711.flush(&mut frames)?;
+    g711.flush(&mut frames);
     let sounds = frames
         .into_iter()
         .map(|f| Sound { at_samples: f.pts_samples, duration_samples: f.duration_samples, data: f.data })

@@ -1,14 +1,16 @@
 //! Where media comes from: RTSP cameras ([`rtsp`]) and files ([`mod@file`]); both give a [`StreamFormat`] and then access units with
 //! capture times.
 //!
-//! [`anchor`] finds the capture time of each unit, [`reconnect`] says when to try again, [`sound`] turns G.711 into FLAC. `time.md` beside this file
-//! tells which clock wins.
+//! [`anchor`] finds the capture time of each unit, [`reconnect`] says when to try again, [`sound`] turns G.711 into FLAC. `design.md` beside this
+//! file tells which clock wins.
 
 pub mod anchor;
 pub mod file;
 pub mod reconnect;
 pub mod rtsp;
 pub mod sound;
+
+use anchor::camera_clock::CameraClock;
 
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat};
@@ -31,8 +33,8 @@ pub enum Measured {
     AudioCodec(String),
     /// Loudness of about the last second in dB below full scale.
     AudioLevel(f64),
-    /// Camera clock minus ours in milliseconds.
-    ClockSkew(i64),
+    /// What the camera's sender reports say of its clock by now.
+    CameraClock(CameraClock),
     /// Packets lost on the way since the last report.
     Loss(u64),
     /// A stream of the camera is not recorded; the text says which and why.

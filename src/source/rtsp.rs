@@ -18,7 +18,7 @@ use super::anchor::Anchor;
 use super::sound::{FlacFrame, G711ToFlac};
 use super::{Measured, SessionEnd, SourceEvent};
 use crate::catalogue::GapCause;
-use crate::hall::{Camera, RtspTransport};
+use crate::hall::{Camera, ClockLimits, RtspTransport};
 use crate::media::g711::Law;
 use crate::media::{
     AccessUnit, AudioCodec, AudioFormat, AudioUnit, StreamFormat, VIDEO_TIMESCALE, VideoCodec, VideoFormat, VideoUnit,
@@ -38,6 +38,8 @@ const LARGEST_JUMP_SECONDS: u32 = 10;
 pub struct SessionSettings {
     /// Without a picture for this long the session is given up.
     pub silence: Duration,
+    /// How wrong a camera's clock may be.
+    pub clocks: ClockLimits,
     /// Sessions torn down in the background are counted here.
     pub group: Arc<SessionGroup>,
 }
@@ -83,7 +85,7 @@ pub async fn session(
 ) -> SessionEnd {
     match connect(camera, settings).await {
         Ok((demuxed, tracks)) => {
-            let mut pump = Pump::new(tracks, clock, settings.silence);
+            let mut pump = Pump::new(tracks, clock, settings);
             match pump.run(demuxed, sink).await {
                 Ok(never) => match never {},
                 Err(end) => end,
@@ -184,7 +186,7 @@ fn audio_track(stream: &retina::client::Stream) -> Result<AudioTrack, String> {
     if stream.channels().is_some_and(|c| c.get() > 1) {
         return Err("more than one channel; set the camera's sound to mono".into());
     }
-    G711ToFlac::new(law, stream.clock_rate_hz()).map(AudioTrack::G711).map_err(|e| e.to_string())
+    Ok(AudioTrack::G711(G711ToFlac::new(law, stream.clock_rate_hz())))
 }
 
 /// The media time at which the run began, on both axes.
@@ -210,13 +212,13 @@ struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    fn new(tracks: Tracks, clock: &'a dyn Clock, silence: Duration) -> Self {
+    fn new(tracks: Tracks, clock: &'a dyn Clock, settings: &SessionSettings) -> Self {
         Self {
             clock,
-            silence,
+            silence: settings.silence,
             tracks,
-            video_anchor: Anchor::new(),
-            audio_anchor: Anchor::new(),
+            video_anchor: Anchor::new(settings.clocks),
+            audio_anchor: Anchor::new(settings.clocks),
             origin: None,
             format: None,
             last_picture: Instant::now(),
@@ -305,7 +307,13 @@ impl<'a> Pump<'a> {
         let pts_90k = media_90k - origin.video_90k;
         let advances = pts_90k > self.newest_pts;
         self.newest_pts = self.newest_pts.max(pts_90k);
-        let Some((capture, time_source)) = self.video_anchor.capture(media, advances) else { return Ok(()) };
+        let Some(captured) = self.video_anchor.capture(media, advances) else { return Ok(()) };
+        if let Some(stray) = self.video_anchor.strayed() {
+            let detail =
+                format!("the camera's media clock jumped by {:.1} s; a new session finds the time again", seconds(-stray));
+            return Err(end(GapCause::CameraClosed, detail));
+        }
+        let (capture, time_source, other_capture) = (captured.at, captured.source, captured.other);
         let late = arrival.micros_since(capture);
         if late > 2 * i64::try_from(self.silence.as_micros()).unwrap_or(i64::MAX / 2) {
             let detail =
@@ -313,7 +321,8 @@ impl<'a> Pump<'a> {
             return Err(end(GapCause::CameraStalled, detail));
         }
         let data = Bytes::from(frame.into_data());
-        sink(SourceEvent::Unit(AccessUnit::Video(VideoUnit { pts_90k, capture, time_source, random_access, data })))
+        let unit = VideoUnit { pts_90k, capture, time_source, other_capture, random_access, data };
+        sink(SourceEvent::Unit(AccessUnit::Video(unit)))
     }
 
     /// Tells the session's format at its first random access point, and again when the camera changes it.
@@ -373,7 +382,7 @@ impl<'a> Pump<'a> {
         let Some((_, AudioTrack::G711(g711))) = &mut self.tracks.audio else {
             return self.emit(pts, frame.frame_length().get(), Bytes::copy_from_slice(frame.data()), media, sink);
         };
-        g711.push(pts, frame.data(), &mut self.flac).map_err(|e| end(GapCause::UnsupportedStream, e.to_string()))?;
+        g711.push(pts, frame.data(), &mut self.flac);
         if self.level_told.elapsed() >= Duration::from_secs(1) {
             self.level_told = Instant::now();
             if let Some(level) = g711.level_dbfs() {
@@ -395,7 +404,8 @@ impl<'a> Pump<'a> {
         media: i64,
         sink: &mut (dyn FnMut(SourceEvent) -> Result<(), SessionEnd> + Send),
     ) -> Result<(), SessionEnd> {
-        let Some((capture, _)) = self.audio_anchor.capture(media, true) else { return Ok(()) };
+        let Some(captured) = self.audio_anchor.capture(media, true) else { return Ok(()) };
+        let capture = captured.at;
         sink(SourceEvent::Unit(AccessUnit::Audio(AudioUnit { pts_samples, duration_samples, capture, data })))
     }
 
@@ -421,8 +431,8 @@ impl<'a> Pump<'a> {
         .unwrap_or(0);
         let arrival = self.arrival(report.ctx().received());
         if report.stream_id() == self.tracks.video {
-            let skew = self.video_anchor.reported(media, ntp, arrival);
-            return sink(SourceEvent::Measured(Measured::ClockSkew(skew / 1000)));
+            let clock = self.video_anchor.reported(media, ntp, arrival);
+            return sink(SourceEvent::Measured(Measured::CameraClock(clock)));
         }
         self.audio_anchor.reported(media, ntp, arrival);
         Ok(())

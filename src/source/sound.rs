@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::media::flac::{FlacEncoder, stream_info};
 use crate::media::g711::{Law, level_dbfs};
-use crate::media::libav::{FlacEncoder, LibavError, flac_stream_info};
 use crate::media::{AudioCodec, AudioFormat, boxes};
 
 /// A packet may begin this many samples off the last one's end and still count as continuous.
@@ -37,13 +37,10 @@ pub struct FlacFrame {
 
 impl G711ToFlac {
     /// A converter for mono sound.
-    ///
-    /// # Errors
-    /// [`LibavError`] when libav cannot encode FLAC.
-    pub fn new(law: Law, sample_rate: u32) -> Result<Self, LibavError> {
-        let encoder = FlacEncoder::new(sample_rate)?;
+    pub fn new(law: Law, sample_rate: u32) -> Self {
+        let encoder = FlacEncoder::new(sample_rate);
         let block = encoder.block();
-        Ok(Self { law, sample_rate, block, encoder, waiting: Vec::with_capacity(2 * block), start: 0, recent: VecDeque::new() })
+        Self { law, sample_rate, block, encoder, waiting: Vec::with_capacity(2 * block), start: 0, recent: VecDeque::new() }
     }
 
     /// The format of the frames.
@@ -53,21 +50,18 @@ impl G711ToFlac {
             sample_rate: self.sample_rate,
             channels: 1,
             codec_string: "flac".into(),
-            sample_entry: boxes::flac(1, self.sample_rate, &flac_stream_info(self.sample_rate, self.block)),
+            sample_entry: boxes::flac(1, self.sample_rate, &stream_info(self.sample_rate, self.block)),
             origin: Some(self.law.name().into()),
         }
     }
 
     /// Takes one packet whose first sample has presentation time `pts_samples`; whole frames are appended to `out`.
-    ///
-    /// # Errors
-    /// [`LibavError`] when libav refuses; the samples in hand are then lost.
-    pub fn push(&mut self, pts_samples: i64, packet: &[u8], out: &mut Vec<FlacFrame>) -> Result<(), LibavError> {
+    pub fn push(&mut self, pts_samples: i64, packet: &[u8], out: &mut Vec<FlacFrame>) {
         let expected = self.start + i64::try_from(self.waiting.len()).unwrap_or(0);
         if self.waiting.is_empty() {
             self.start = pts_samples;
         } else if (pts_samples - expected).abs() > SLACK_SAMPLES {
-            self.flush(out)?;
+            self.flush(out);
             self.start = pts_samples;
         }
         let second = usize::try_from(self.sample_rate).unwrap_or(8000);
@@ -82,32 +76,25 @@ impl G711ToFlac {
         while self.waiting.len() >= self.block {
             let rest = self.waiting.split_off(self.block);
             let block = std::mem::replace(&mut self.waiting, rest);
-            self.emit(&block, out)?;
+            self.emit(&block, out);
         }
-        Ok(())
     }
 
     /// Ends the frame in hand, shorter than the others. FLAC allows only the last frame of a stream to be short, so a new
     /// stream begins after it.
-    ///
-    /// # Errors
-    /// [`LibavError`] when libav refuses.
-    pub fn flush(&mut self, out: &mut Vec<FlacFrame>) -> Result<(), LibavError> {
+    pub fn flush(&mut self, out: &mut Vec<FlacFrame>) {
         if !self.waiting.is_empty() {
             let block = std::mem::take(&mut self.waiting);
-            self.emit(&block, out)?;
-            self.encoder = FlacEncoder::new(self.sample_rate)?;
+            self.emit(&block, out);
+            self.encoder = FlacEncoder::new(self.sample_rate);
         }
-        Ok(())
     }
 
-    fn emit(&mut self, block: &[i16], out: &mut Vec<FlacFrame>) -> Result<(), LibavError> {
+    fn emit(&mut self, block: &[i16], out: &mut Vec<FlacFrame>) {
         let pts_samples = self.start;
         self.start += i64::try_from(block.len()).unwrap_or(0);
-        if let Some(data) = self.encoder.encode(block)? {
-            out.push(FlacFrame { pts_samples, duration_samples: u32::try_from(block.len()).unwrap_or(0), data });
-        }
-        Ok(())
+        let data = self.encoder.encode(block);
+        out.push(FlacFrame { pts_samples, duration_samples: u32::try_from(block.len()).unwrap_or(0), data });
     }
 
     /// Loudness of the last second in dB below full scale.
@@ -122,17 +109,17 @@ mod tests {
 
     #[test]
     fn frames_follow_each_other_and_a_hole_stays_a_hole() {
-        let mut sound = G711ToFlac::new(Law::A, 8000).unwrap();
+        let mut sound = G711ToFlac::new(Law::A, 8000);
         let block = i64::try_from(sound.block).unwrap();
         let mut out = Vec::new();
         for n in 0..10 {
-            sound.push(n * 160, &[0xd5; 160], &mut out).unwrap();
+            sound.push(n * 160, &[0xd5; 160], &mut out);
         }
         // Two packets are lost; the frame in hand is ended short, the next begins where the sound does.
         for n in 12..20 {
-            sound.push(n * 160, &[0x2a; 160], &mut out).unwrap();
+            sound.push(n * 160, &[0x2a; 160], &mut out);
         }
-        sound.flush(&mut out).unwrap();
+        sound.flush(&mut out);
         let mut at = 0;
         let mut holes = Vec::new();
         for frame in &out {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use ab_glyph::{Font, FontVec, Glyph, GlyphId, Outline, OutlinedGlyph, PxScale, PxScaleFactor, point};
 
 use super::StampError;
-use super::placement::{Extent, Line};
+use super::placement::{ELLIPSIS, Extent, Line};
 
 /// Where Debian, Fedora and Arch keep Noto Sans CJK.
 const KNOWN_FONTS: [&str; 8] = [
@@ -104,13 +104,19 @@ impl Glyphs {
             reason: "it does not say how many units an em has".to_owned(),
         })?;
         let mut shapes = HashMap::new();
+        // Stands at the end of a label that is cut; a font without it leaves it out.
+        let ellipsis = font.glyph_id(ELLIPSIS);
+        if ellipsis != GlyphId(0) {
+            let advance_em = font.h_advance_unscaled(ellipsis) / units_per_em;
+            shapes.insert(ELLIPSIS, Shape { outline: font.outline(ellipsis), advance_em });
+        }
         for text in texts.into_iter().chain([" "]) {
             for character in text.chars() {
                 let id = font.glyph_id(character);
                 let outline = font.outline(id);
                 let blank = character == ' ' || character == '\u{3000}';
                 if !blank && (id == GlyphId(0) || outline.is_none()) {
-                    return Err(StampError::NoGlyph { character, text: text.to_owned() });
+                    return Err(StampError::NoGlyph { character, text: text.to_owned(), font: path });
                 }
                 let advance_em = font.h_advance_unscaled(id) / units_per_em;
                 shapes.insert(character, Shape { outline: outline.filter(|_| !blank), advance_em });

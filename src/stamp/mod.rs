@@ -2,13 +2,22 @@
 //!
 //! A stamper takes video access units and gives video access units, so that a way without re-encoding can take its place later.
 //! [`text`] says what is written, [`placement`] where, [`glyphs`] turns it into a bitmap, [`blend`] lays it over a picture;
-//! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work.
+//! [`reencode`] decodes, blends and encodes with one of the descriptions that [`encoders`] finds to work; [`wall`] makes small pictures
+//! for tiles from what it decodes.
 
 pub mod blend;
+mod breaking;
 pub mod camera_osd;
 mod caps;
+pub mod characters;
+pub mod check;
+pub mod description;
+mod description_check;
+pub mod draw;
 pub mod encoders;
 pub mod glyphs;
+pub mod i420;
+pub mod limit;
 mod painter;
 pub mod placement;
 mod probe;
@@ -18,6 +27,9 @@ mod rhythm;
 mod sample_entry;
 pub mod text;
 mod under_way;
+pub mod wall;
+mod wall_encoder;
+mod wall_pace;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -25,8 +37,9 @@ use std::sync::OnceLock;
 use thiserror::Error;
 
 use crate::hall::StampSettings;
-use crate::media::{VideoFormat, VideoUnit};
-use painter::Painter;
+use crate::media::{VideoCodec, VideoFormat, VideoUnit};
+use characters::Sort;
+use draw::StampDrawer;
 use placement::Layout;
 
 /// What a stamper gives back, in order.
@@ -63,12 +76,14 @@ pub enum StampError {
         reason: String,
     },
     /// The font has no picture for a character of the label.
-    #[error("the font has no glyph for `{}` (U+{:04X}) in `{text}`; write the label without it or set `font` in [stamp] to a font that has it", character.escape_debug(), *character as u32)]
+    #[error("no glyph for {} `{}` (U+{:04X}) of `{text}` in the font {}: {}", Sort::of(*character), character.escape_debug(), *character as u32, font.display(), Sort::of(*character).remedy_en())]
     NoGlyph {
         /// The character.
         character: char,
         /// The text it stands in.
         text: String,
+        /// The font file.
+        font: PathBuf,
     },
     /// The label does not fit even at the smallest legible size.
     #[error(
@@ -89,6 +104,16 @@ pub enum StampError {
         /// Greatest share of the picture the stamp may cover.
         limit_percent: u32,
     },
+    /// A picture in memory is smaller than it says.
+    #[error("a picture of {width}x{height} cannot be drawn on: its planes are too short (luma has {bytes} bytes)")]
+    BadPicture {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Bytes of its luma plane.
+        bytes: usize,
+    },
     /// GStreamer does not start.
     #[error("GStreamer does not start: {reason}; install the packages libgstreamer1.0-0 and gstreamer1.0-plugins-base")]
     GStreamer {
@@ -102,6 +127,18 @@ pub enum StampError {
         name: String,
         /// The names there are.
         known: Vec<String>,
+    },
+    /// `[stamp] encoder` and `codec` contradict each other.
+    #[error(
+        "the encoder `{name}` gives {gives}, but `codec` in [stamp] asks for {wanted}; leave one of them out or set `encoder` to `auto`"
+    )]
+    EncoderOfOtherCodec {
+        /// The encoder named.
+        name: String,
+        /// What it gives.
+        gives: VideoCodec,
+        /// What is asked for.
+        wanted: VideoCodec,
     },
     /// A site's own description cannot be read.
     #[error("pipeline description {}: {reason}", path.display())]
@@ -177,7 +214,7 @@ fn list_paths(paths: &[PathBuf]) -> String {
 /// # Errors
 /// [`StampError::LabelTooLong`], [`StampError::NoGlyph`], [`StampError::FontMissing`], [`StampError::FontUnreadable`].
 pub fn check_label(label: &[String; 2], settings: &StampSettings, width: u32, height: u32) -> Result<Layout, StampError> {
-    Painter::new(label, settings)?.layout(width, height)
+    StampDrawer::new(label, settings)?.layout(width, height)
 }
 
 /// Starts GStreamer once per process; later calls give the first call's result.

@@ -6,7 +6,7 @@
 //! beside the pipeline under the picture's time stamp, so reordering or a picture the decoder drops cannot shift it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -17,11 +17,13 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::caps::{encoded_format, input_caps, with_known_matrix};
-use super::encoders::{Built, EncoderDescription, Fill};
+use super::description::{Built, EncoderDescription, Fill};
 use super::painter::Painter;
-use super::rhythm::{KeyClock, frame_rate};
+use super::placement::Fit;
+use super::rhythm::{KeyClock, Thinning, frame_rate};
 use super::sample_entry::video_format;
 use super::under_way::UnderWay;
+use super::wall::{Tap, WallSetup};
 use super::{StampError, Stamped};
 use crate::hall::StampSettings;
 use crate::media::{VideoFormat, VideoUnit};
@@ -39,8 +41,11 @@ const GOP_FRAMES: u32 = 120;
 /// Cameras' own statements of it are often missing or wrong.
 pub const RATE_UNITS: usize = 5;
 
+/// Niceness of the threads that decode, stamp and encode; the recorder's others have 0.
+const STAMP_NICE: i32 = 2;
+
 /// A pipeline that makes no progress for this long while it is being drained is given up.
-const STUCK: Duration = Duration::from_secs(30);
+const STUCK: Duration = Duration::from_secs(10);
 
 /// Stamps one camera's pictures.
 ///
@@ -54,6 +59,7 @@ pub struct Reencoder {
     pipeline: gst::Pipeline,
     input: gst_app::AppSrc,
     shared: Arc<Shared>,
+    fit: Fit,
 }
 
 /// What the caller, the pipeline's thread and its bus share. `state` is never held together with another lock; `in_sink` is taken
@@ -66,6 +72,8 @@ struct Shared {
     stopping: AtomicBool,
     /// The thread that is just calling the sink.
     in_sink: Mutex<Option<ThreadId>>,
+    /// Where wall pictures are taken off.
+    wall: OnceLock<Tap>,
 }
 
 type Sink = Box<dyn FnMut(Stamped) + Send>;
@@ -77,6 +85,10 @@ struct State {
     taken: u64,
     given: u64,
     key_wanted: bool,
+    /// Which pictures are decoded only.
+    thinning: Thinning,
+    /// Pipeline time of the picture given last.
+    newest_given: Option<u64>,
     /// The first units, until the frame rate is known.
     held: Option<Held>,
     /// Why nothing more is taken.
@@ -100,8 +112,8 @@ impl Reencoder {
     /// Key frames fall on the minute grid.
     ///
     /// # Errors
-    /// Everything that can be known before the first picture: font, a character without a glyph, a label that does not fit, an
-    /// unusable configuration record, a wrong description.
+    /// Everything that can be known before the first picture: font, a character without a glyph, a picture too small even for the
+    /// time, an unusable configuration record, a wrong description.
     pub fn start(
         input: &VideoFormat,
         label: &[String; 2],
@@ -127,7 +139,7 @@ impl Reencoder {
     ) -> Result<Self, StampError> {
         super::gst_init()?;
         let painter = Painter::new(label, settings)?;
-        painter.layout(input.width, input.height)?;
+        let fit = painter.fitted(input.width, input.height)?.fit;
         let caps = input_caps(input)?;
         let fill = Fill {
             codec: input.codec,
@@ -144,10 +156,11 @@ impl Reencoder {
             sink: Mutex::new(Some(Box::new(sink))),
             stopping: AtomicBool::new(false),
             in_sink: Mutex::new(None),
+            wall: OnceLock::new(),
         });
         connect(&built, &shared, painter, KeyClock::new(key_grid_seconds));
         let Built { pipeline, input, .. } = built;
-        let reencoder = Self { pipeline, input, shared };
+        let reencoder = Self { pipeline, input, shared, fit };
         reencoder.pipeline.set_state(gst::State::Playing).map_err(|_| {
             let reason = lock(&reencoder.shared.state).ended.clone();
             let reason = reason.unwrap_or_else(|| "the pipeline does not start".to_owned());
@@ -220,6 +233,11 @@ impl Reencoder {
         held.buffers.into_iter().try_for_each(|buffer| self.input.push_buffer(buffer).map(|_| ()))
     }
 
+    /// How much of the stamp has room in pictures of the size it was started with.
+    pub fn fit(&self) -> Fit {
+        self.fit
+    }
+
     /// Pictures waiting to be decoded.
     pub fn queued(&self) -> usize {
         lock(&self.shared.state).waiting()
@@ -233,6 +251,37 @@ impl Reencoder {
     /// Makes the next picture that reaches the encoder a key frame.
     pub fn request_key_frame(&self) {
         lock(&self.shared.state).key_wanted = true;
+    }
+
+    /// Pictures shown at `pts_90k` or before are decoded and nothing more: they lead up to those that follow and came out of
+    /// another stamper. To be said before the first picture is pushed.
+    pub fn skip_to(&self, pts_90k: i64) {
+        lock(&self.shared.state).thinning.skip_to_90k = Some(pts_90k);
+    }
+
+    /// Only every second decoded picture is stamped and encoded from here on, or all of them again.
+    pub fn set_half_rate(&self, half: bool) {
+        lock(&self.shared.state).thinning.half = half;
+    }
+
+    /// Lets wall pictures (电视墙小画面) be made from the pictures this stamper decodes, while somebody looks. The first call counts.
+    pub fn attach_wall(&self, setup: WallSetup) {
+        self.shared.wall.get_or_init(|| Tap::new(setup));
+    }
+
+    /// Gives wall pictures up (false), or lets them be made again (true), at once: when the machine cannot do everything, they go
+    /// first. The stamp itself is not touched. Nothing happens on a stamper without wall pictures.
+    pub fn set_wall_pictures(&self, on: bool) {
+        if let Some(wall) = self.shared.wall.get() {
+            wall.set_on(on);
+        }
+    }
+
+    /// No more wall pictures come from this stamper, whatever it still holds: another one speaks for the camera.
+    pub fn end_wall_pictures(&self) {
+        if let Some(wall) = self.shared.wall.get() {
+            wall.end();
+        }
     }
 
     /// Takes no more units; everything pushed comes out, then [`Stamped::Finished`] or [`Stamped::Failed`]. Returns at once.
@@ -275,6 +324,7 @@ impl Reencoder {
 impl Drop for Reencoder {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
+        self.end_wall_pictures();
         if let Ok(mut sink) = self.shared.sink.try_lock() {
             *sink = None;
         }
@@ -350,7 +400,18 @@ impl Shared {
         // x264enc counts from 1000 h; running time leads back to what went in.
         let time = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts()));
         let time = time.ok_or("the encoder gave a picture without a time stamp")?;
-        let Some(of_picture) = lock(&self.state).under_way.leave(time.nseconds()) else {
+        let of_picture = {
+            let mut state = lock(&self.state);
+            if state.newest_given.is_some_and(|newest| newest > time.nseconds()) {
+                return Err(
+                    "the encoder gives pictures out of order: it uses B-frames; switch them off (bframes=0 or b-frames=0)"
+                        .to_owned(),
+                );
+            }
+            state.newest_given = Some(time.nseconds());
+            state.under_way.leave(time.nseconds())
+        };
+        let Some(of_picture) = of_picture else {
             return Err(format!("the encoder gave a picture at {time} that did not go in"));
         };
         let map = buffer.map_readable().map_err(|_| "an encoded picture cannot be read")?;
@@ -358,6 +419,7 @@ impl Shared {
             pts_90k: of_picture.pts_90k,
             capture: of_picture.capture,
             time_source: of_picture.time_source,
+            other_capture: of_picture.other_capture,
             random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
             data: Bytes::copy_from_slice(&map),
         };
@@ -393,15 +455,15 @@ fn connect(built: &Built, shared: &Arc<Shared>, painter: Painter, keys: KeyClock
         });
     }
 
-    let work = Mutex::new((painter, keys));
+    let work = Mutex::new((painter, keys, None));
     let for_pictures = Arc::clone(shared);
     built.stamp_pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         // Other events pass before the lock is taken: the key frame event comes through here while the lock is held.
         if info.event().is_some_and(|event| event.type_() != gst::EventType::Caps) {
             return gst::PadProbeReturn::Ok;
         }
-        let (painter, keys) = &mut *lock(&work);
-        match stamp_probe(pad, info, &for_pictures, painter, keys) {
+        let (painter, keys, format) = &mut *lock(&work);
+        match stamp_probe(pad, info, &for_pictures, painter, keys, format) {
             Ok(reply) => reply,
             Err(reason) => {
                 for_pictures.give(Stamped::Failed(reason));
@@ -431,11 +493,20 @@ fn connect(built: &Built, shared: &Arc<Shared>, painter: Painter, keys: KeyClock
                     let detail = error.debug().map(|d| d.lines().last().unwrap_or_default().to_owned()).unwrap_or_default();
                     for_bus.give(Stamped::Failed(format!("{from}: {} ({detail})", error.error())));
                 }
+                // Told by the thread that begins to work.
+                gst::MessageView::StreamStatus(status) if status.get().0 == gst::StreamStatusType::Enter => stand_back(),
                 gst::MessageView::Warning(warning) => tracing::debug!(warning = %warning.error(), "stamping pipeline"),
                 _ => {}
             }
             gst::BusSyncReply::Drop
         });
+    }
+}
+
+/// Lets the threads that receive and write go first: recording outranks stamping. Linux keeps the niceness of each thread apart.
+fn stand_back() {
+    if let Err(e) = rustix::process::setpriority_process(None, STAMP_NICE) {
+        tracing::debug!("a stamper's thread keeps its priority: {e}");
     }
 }
 
@@ -446,10 +517,12 @@ fn stamp_probe(
     shared: &Shared,
     painter: &mut Painter,
     keys: &mut KeyClock,
+    decoded: &mut Option<gst_video::VideoInfo>,
 ) -> Result<gst::PadProbeReturn, String> {
     if let Some(event) = info.event() {
         if let gst::EventView::Caps(caps) = event.view() {
             let format = gst_video::VideoInfo::from_caps(caps.caps()).map_err(|e| format!("decoded pictures: {e}"))?;
+            *decoded = Some(format.clone());
             painter.set_format(format)?;
         }
         return Ok(gst::PadProbeReturn::Ok);
@@ -461,6 +534,12 @@ fn stamp_probe(
             return Ok(gst::PadProbeReturn::Drop);
         }
         let of_picture = buffer.pts().and_then(|pts| state.under_way.find(pts.nseconds()));
+        if of_picture.is_some_and(|picture| state.thinning.leaves_out(picture.pts_90k)) {
+            if let Some(pts) = buffer.pts() {
+                state.under_way.withdraw(pts.nseconds());
+            }
+            return Ok(gst::PadProbeReturn::Drop);
+        }
         (of_picture, of_picture.is_some() && std::mem::take(&mut state.key_wanted))
     };
     let Some(of_picture) = of_picture else {
@@ -470,6 +549,9 @@ fn stamp_probe(
     };
     if keys.is_key(of_picture.pts_90k, of_picture.capture, wanted) {
         pad.push_event(gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true).build());
+    }
+    if let (Some(wall), Some(decoded)) = (shared.wall.get(), decoded) {
+        wall.offer(buffer, decoded, of_picture);
     }
     painter.paint(buffer.make_mut(), of_picture.capture)?;
     Ok(gst::PadProbeReturn::Ok)

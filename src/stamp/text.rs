@@ -12,8 +12,13 @@ pub const TIME_CHARACTERS: &str = "0123456789年月日星期一二三四五六:"
 /// The second is the whole second in which `capture` lies: a clock shows 14:50:03 from 14:50:03.000 up to, not including,
 /// 14:50:04.000.
 pub fn time_text(capture: WallTime) -> String {
+    time_text_with(capture, true)
+}
+
+/// As [`time_text`]; without the weekday where a site wants it so: `2026年11月22日 14:50:03`.
+pub fn time_text_with(capture: WallTime, weekday: bool) -> String {
     let t = capture.floor_second().beijing();
-    let weekday = match t.weekday() {
+    let day = match t.weekday() {
         Weekday::Mon => '一',
         Weekday::Tue => '二',
         Weekday::Wed => '三',
@@ -22,15 +27,19 @@ pub fn time_text(capture: WallTime) -> String {
         Weekday::Sat => '六',
         Weekday::Sun => '日',
     };
-    format!(
-        "{:04}年{:02}月{:02}日 星期{weekday} {:02}:{:02}:{:02}",
-        t.year(),
-        t.month(),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
+    let weekday = if weekday { format!(" 星期{day}") } else { String::new() };
+    format!("{:04}年{:02}月{:02}日{weekday} {:02}:{:02}:{:02}", t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second())
+}
+
+/// The longest time text there can be: every digit the widest one, and so the weekday.
+pub(super) fn time_pattern(weekday: bool, digit: char, widest_day: char) -> String {
+    let pattern = if weekday { "0000年00月00日 星期W 00:00:00" } else { "0000年00月00日 00:00:00" };
+    let filled = |c| match c {
+        '0' => digit,
+        'W' => widest_day,
+        other => other,
+    };
+    pattern.chars().map(filled).collect()
 }
 
 /// The label's lines as they are drawn: white space run together, empty lines left out.
@@ -58,6 +67,14 @@ mod tests {
         assert_eq!(at("2026-11-22T14:50:03.999999+08:00"), "2026年11月22日 星期日 14:50:03");
         assert_eq!(at("2026-11-22T14:50:04+08:00"), "2026年11月22日 星期日 14:50:04");
         assert_eq!(time_text(WallTime::from_micros(-1)), "1970年01月01日 星期四 07:59:59");
+    }
+
+    #[test]
+    fn the_weekday_can_be_left_out() {
+        let capture = WallTime::parse_rfc3339("2026-11-22T14:50:03+08:00").expect("a valid time");
+        assert_eq!(time_text_with(capture, false), "2026年11月22日 14:50:03");
+        assert_eq!(time_pattern(false, '8', '六'), "8888年88月88日 88:88:88");
+        assert_eq!(time_pattern(true, '8', '六'), "8888年88月88日 星期六 88:88:88");
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) struct Companion {
     pub pts_90k: i64,
     pub capture: WallTime,
     pub time_source: TimeSource,
+    pub other_capture: Option<WallTime>,
 }
 
 /// The companions of all pictures under way.
@@ -54,8 +55,8 @@ impl UnderWay {
         }
         let number = self.next_number;
         self.next_number += 1;
-        let (pts_90k, capture, time_source) = (unit.pts_90k, unit.capture, unit.time_source);
-        self.companions.insert(time, Companion { number, pts_90k, capture, time_source });
+        let (pts_90k, capture, time_source, other_capture) = (unit.pts_90k, unit.capture, unit.time_source, unit.other_capture);
+        self.companions.insert(time, Companion { number, pts_90k, capture, time_source, other_capture });
         if self.companions.len() as u64 > MOST {
             self.forget(|_, companion| companion.number + MOST <= number);
         }
@@ -98,7 +99,14 @@ mod tests {
 
     fn unit(pts_90k: i64) -> VideoUnit {
         let capture = WallTime::from_micros(1_795_330_203_000_000);
-        VideoUnit { pts_90k, capture, time_source: TimeSource::Replay, random_access: true, data: Default::default() }
+        VideoUnit {
+            pts_90k,
+            capture,
+            time_source: TimeSource::Replay,
+            other_capture: None,
+            random_access: true,
+            data: Default::default(),
+        }
     }
 
     #[test]

@@ -3,11 +3,7 @@
 //! The bound is asked for, not only the "unsynchronised" flag: the flag is set by whoever disciplines the clock and says nothing
 //! of how long ago that was, while the bound grows by 500 µs each second until the clock is corrected again.
 
-/// Largest error bound, in milliseconds, with which the clock counts as synchronised.
-///
-/// The stamp shows whole seconds. A time client that corrects the clock every 2048 s, the slowest they do, lets the bound grow to
-/// 1024 ms in between: the limit lies above that, and far below the 16 s of a clock nobody corrects.
-pub const CLOCK_ERROR_LIMIT_MS: i64 = 2000;
+use super::Leap;
 
 /// The bound the kernel gives a clock nobody disciplines, in milliseconds.
 const UNDISCIPLINED_MS: i64 = 16_000;
@@ -19,6 +15,8 @@ pub struct KernelClock {
     pub max_error_ms: i64,
     /// True when the kernel marks the clock as not synchronised.
     pub unsynchronised: bool,
+    /// The leap second it will make at the end of the day, or is making.
+    pub leap: Option<Leap>,
 }
 
 impl KernelClock {
@@ -30,9 +28,10 @@ impl KernelClock {
 
 /// Asks the kernel. Where it does not answer, the clock counts as one nobody disciplines.
 pub fn kernel_clock() -> KernelClock {
-    adjtimex().map_or(KernelClock { max_error_ms: UNDISCIPLINED_MS, unsynchronised: true }, |(max_error_us, status, state)| {
-        judge(max_error_us, status, state)
-    })
+    adjtimex().map_or(
+        KernelClock { max_error_ms: UNDISCIPLINED_MS, unsynchronised: true, leap: None },
+        |(max_error_us, status, state)| judge(max_error_us, status, state),
+    )
 }
 
 /// Reads the kernel's answer: error bound in microseconds, status bits, and the state that adjtimex returns.
@@ -41,6 +40,11 @@ fn judge(max_error_us: i64, status: i32, state: i32) -> KernelClock {
     KernelClock {
         max_error_ms: max_error_us / 1000 + i64::from(max_error_us % 1000 != 0),
         unsynchronised: state == libc::TIME_ERROR || status & libc::STA_UNSYNC != 0,
+        leap: match state {
+            libc::TIME_INS | libc::TIME_OOP => Some(Leap::Insert),
+            libc::TIME_DEL => Some(Leap::Delete),
+            _ => None,
+        },
     }
 }
 
@@ -63,15 +67,23 @@ mod tests {
     #[test]
     fn a_corrected_clock_is_judged_by_its_bound_rounded_up() {
         let clock = judge(1_024_001, 0, libc::TIME_OK);
-        assert_eq!(clock, KernelClock { max_error_ms: 1025, unsynchronised: false });
+        assert_eq!(clock, KernelClock { max_error_ms: 1025, unsynchronised: false, leap: None });
         assert!(clock.synchronised(1025) && !clock.synchronised(1024));
     }
 
     #[test]
     fn a_clock_marked_unsynchronised_is_so_whatever_its_bound() {
-        assert!(!judge(10, libc::STA_UNSYNC, libc::TIME_OK).synchronised(CLOCK_ERROR_LIMIT_MS));
-        assert!(!judge(10, 0, libc::TIME_ERROR).synchronised(CLOCK_ERROR_LIMIT_MS));
-        assert!(!judge(16_000_000, 0, libc::TIME_OK).synchronised(CLOCK_ERROR_LIMIT_MS));
+        assert!(!judge(10, libc::STA_UNSYNC, libc::TIME_OK).synchronised(1000));
+        assert!(!judge(10, 0, libc::TIME_ERROR).synchronised(1000));
+        assert!(!judge(16_000_000, 0, libc::TIME_OK).synchronised(1000));
+    }
+
+    #[test]
+    fn a_leap_second_the_kernel_will_make_is_read_from_its_state() {
+        assert_eq!(judge(10, libc::STA_INS, libc::TIME_INS).leap, Some(Leap::Insert));
+        assert_eq!(judge(10, libc::STA_INS, libc::TIME_OOP).leap, Some(Leap::Insert));
+        assert_eq!(judge(10, libc::STA_DEL, libc::TIME_DEL).leap, Some(Leap::Delete));
+        assert_eq!(judge(10, 0, libc::TIME_OK).leap, None);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Wall time is kept as UTC microseconds and becomes Beijing time (北京时间, `Asia/Shanghai`) only at the edges: the stamp, file
 //! names, the viewer and printed tables. Everything that asks the time takes a [`Clock`], so tests step it instead of sleeping.
 
+pub mod chrony;
 mod discipline;
+mod server;
 mod span;
 mod step;
 
@@ -16,7 +18,8 @@ use chrono_tz::Asia::Shanghai;
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use discipline::{CLOCK_ERROR_LIMIT_MS, KernelClock, kernel_clock};
+pub use discipline::{KernelClock, kernel_clock};
+pub use server::{ClockMark, Leap, Patience, RecordedClock, ServerClock, combine};
 pub use span::Span;
 pub use step::{StepDetector, wait_for_notice};
 

@@ -40,6 +40,8 @@ pub enum Act {
     LiveClosed,
     /// A playback address was given out (取得回放地址).
     PlaybackIssued,
+    /// A still picture was taken out of the recording (抓图).
+    StillTaken,
     /// Footage was exported (导出录像).
     Exported,
     /// A request was refused (拒绝访问).
@@ -88,12 +90,13 @@ impl Note {
             Some(window) => format!("{} window {window}", export.camera),
             None => export.camera.to_string(),
         };
-        let kind = if export.evidence { "evidence package" } else { "mp4" };
+        let kind = export.kind.word();
         let approval = purpose.approval.as_deref().map(|n| format!(", approval {n}")).unwrap_or_default();
-        Self::new(at, Some(&purpose.person), from, Act::Exported)
+        let act = if export.kind == crate::export::Kind::Still { Act::StillTaken } else { Act::Exported };
+        Self::new(at, Some(&purpose.person), from, act)
             .subject(subject)
             .footage(export.span.from, Some(export.span.to))
-            .detail(format!("{kind} to {}{approval}: {}", export.to, purpose.reason))
+            .detail(format!("{kind} to {}{approval}: {}", export.to, purpose.reason).trim_end_matches(": "))
     }
 
     /// The same with a subject.

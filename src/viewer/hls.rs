@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::media::VIDEO_TIMESCALE;
+use crate::segment::identity::Identity;
 use crate::segment::reader::{PartEntry, SegmentIndex};
 use crate::time::{Span, WallTime};
 
@@ -28,6 +29,8 @@ pub(super) struct Piece<'a> {
     pub index: &'a SegmentIndex,
     /// True while the recorder is writing to it: what ends it may still grow.
     pub growing: bool,
+    /// True when its pictures carry the stamp, as its row says.
+    pub stamped: bool,
 }
 
 /// Consecutive parts of one file that begin at a random access point.
@@ -78,6 +81,18 @@ fn entries(parts: &[PartEntry], growing: bool) -> Vec<Entry> {
     entries
 }
 
+/// What stands in front of an entry whose pictures carry no stamp, so that whoever shows them can draw one: the exact capture time and
+/// track time of its first picture, and the label as it was when this was recorded. Players that do not know the tag leave it out
+/// (RFC 8216 section 4.1).
+fn unstamped(entry: &Entry, identity: &Identity) -> String {
+    let told = serde_json::json!({
+        "capture_us": entry.from.as_micros(),
+        "start_90k": entry.start_90k,
+        "label": identity.label_lines(),
+    });
+    format!("#EXT-X-JIANCHA-UNSTAMPED:{told}")
+}
+
 /// The playlist of `span` from `pieces`, oldest first.
 ///
 /// `complete` says that nothing will be added: the playlist then ends, and a file still growing is given up to its last whole
@@ -110,6 +125,9 @@ pub(super) fn playlist(pieces: &[Piece<'_>], span: Span, complete: bool) -> Stri
                     init.start
                 );
                 mapped = true;
+            }
+            if !piece.stamped {
+                let _ = writeln!(body, "{}", unstamped(&entry, identity));
             }
             let seconds = entry.duration_90k as f64 / f64::from(VIDEO_TIMESCALE);
             let length = entry.bytes.end.saturating_sub(entry.bytes.start);
@@ -145,7 +163,6 @@ pub(super) fn playlist(pieces: &[Piece<'_>], span: Span, complete: bool) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::identity::Identity;
     use proptest::prelude::*;
 
     /// 2026-11-22 14:50:00 Beijing time.
@@ -180,6 +197,7 @@ mod tests {
                 zone: String::new(),
                 hall: String::new(),
                 division: String::new(),
+                label: None,
                 run: run.into(),
                 number: 0,
                 from: at_ms(from_ms),
@@ -188,6 +206,7 @@ mod tests {
                 width: 1920,
                 height: 1080,
                 audio_origin: None,
+                clock: None,
                 previous: None,
             },
             init: 0..1000,
@@ -198,7 +217,7 @@ mod tests {
     }
 
     fn piece<'a>(uri: &'a str, index: &'a SegmentIndex, growing: bool) -> Piece<'a> {
-        Piece { uri, index, growing }
+        Piece { uri, index, growing, stamped: true }
     }
 
     fn lines_with<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
@@ -229,6 +248,21 @@ mod tests {
              C3/2026-11-22/14/145000.mp4\n\
              #EXT-X-ENDLIST\n"
         );
+    }
+
+    #[test]
+    fn entries_without_a_stamp_tell_what_a_viewer_must_draw() {
+        let mut f = file("r1", "c", 40, 4, 2);
+        f.identity.label = Some(["长春市朝阳区".into(), "综合受理区 3号窗口".into()]);
+        let text = playlist(&[Piece { stamped: false, ..piece("a", &f, false) }], span_ms(0, 5000), true);
+        assert_eq!(
+            lines_with(&text, "#EXT-X-JIANCHA-UNSTAMPED:"),
+            [
+                r#"{"capture_us":1795330200040000,"label":["长春市朝阳区","综合受理区 3号窗口"],"start_90k":3600}"#,
+                r#"{"capture_us":1795330202040000,"label":["长春市朝阳区","综合受理区 3号窗口"],"start_90k":183600}"#,
+            ]
+        );
+        assert!(!playlist(&[piece("a", &f, false)], span_ms(0, 5000), true).contains("JIANCHA"));
     }
 
     #[test]

@@ -10,14 +10,16 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use futures::stream::SplitSink;
 use futures::{SinkExt, StreamExt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::app::{App, MOST_VIEWS};
+use super::ask::Asked;
 use super::audit::{Act, Note};
 use super::envelope::address_of;
 use super::gate::{SignedIn, same_origin};
+use super::live_picture::{Picture, Shown};
 use super::reply::{ErrorBody, Refusal};
 use crate::hall::CameraId;
 use crate::live::{LiveChannel, LiveFragment, LiveInit};
@@ -39,7 +41,24 @@ enum Said<'a> {
     /// A new format; its initialisation segment follows.
     Format { mime: &'a str, generation: u64 },
     /// A fragment; its bytes follow.
-    Fragment { capture: WallTime, media_seconds: f64, random_access: bool },
+    Fragment {
+        capture: WallTime,
+        media_seconds: f64,
+        random_access: bool,
+        /// Only for pictures.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stamped: Option<bool>,
+    },
+    /// Which picture follows, for a view that asked for the wall picture; for the full one in its place, why.
+    Picture {
+        picture: Picture,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zh: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        en: Option<&'a str>,
+    },
     /// The camera has sent nothing yet.
     Waiting { zh: &'a str, en: &'a str },
     /// The viewer lagged and was moved to the newest random access point.
@@ -53,17 +72,34 @@ impl Said<'_> {
     }
 }
 
+/// Which picture is asked for.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LiveQuery {
+    /// `full` as recorded, with sound; `wall` small and silent, for a tile.
+    #[serde(default)]
+    #[param(required = false, default = "full")]
+    picture: Picture,
+}
+
 /// Opens a live view (实时画面).
 ///
 /// A WebSocket. Text `{"type":"format","mime","generation"}`, then the initialisation segment as a binary message; for each fragment text
-/// `{"type":"fragment","capture","media_seconds","random_access"}` and its bytes. `{"type":"waiting","zh","en"}` before the camera's first picture,
-/// `{"type":"skipped","count"}` after lagging. Needs a session and the header `Origin` of this host; ends with the session.
+/// `{"type":"fragment","capture","media_seconds","random_access","stamped"}` and its bytes; `stamped` is there for pictures only, and where it is
+/// false, whoever shows the picture draws the time of `capture` and the camera's label on it. `{"type":"waiting","zh","en"}` before the camera's
+/// first picture, `{"type":"skipped","count"}` after lagging.
+///
+/// With `picture=wall` (电视墙小画面) `{"type":"picture","picture":"wall"}` comes first. While there is no wall picture,
+/// `{"type":"picture","picture":"full","why","zh","en"}` and the full picture come in its place, with `why` one of `none`, `overload`,
+/// `not-decoded`, `no-encoder`, `late`; the view changes over by itself, with a new format each time.
+///
+/// Needs a session and the header `Origin` of this host; ends with the session.
 #[utoipa::path(
     get, path = "/api/v1/live/{camera}", tag = "live",
-    params(("camera" = String, Path, description = "Camera")),
+    params(("camera" = String, Path, description = "Camera"), LiveQuery),
     responses(
         (status = 101, description = "The WebSocket is open"),
-        (status = 400, description = "`malformed-request`: no WebSocket", body = ErrorBody),
+        (status = 400, description = "`malformed-request`: no WebSocket; `malformed-query`", body = ErrorBody),
         (status = 401, description = "`not-signed-in`", body = ErrorBody),
         (status = 403, description = "`foreign-origin`", body = ErrorBody),
         (status = 404, description = "`unknown-camera`", body = ErrorBody),
@@ -73,6 +109,7 @@ impl Said<'_> {
 pub(super) async fn live(
     State(app): State<Arc<App>>,
     Path(camera): Path<String>,
+    Asked(asked): Asked<LiveQuery>,
     who: SignedIn,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -84,12 +121,15 @@ pub(super) async fn live(
         .await
         .map_err(|e: axum::extract::ws::rejection::WebSocketUpgradeRejection| Refusal::MalformedRequest(e.body_text()))?;
     let place = Arc::clone(&app.views).try_acquire_owned().map_err(|_| Refusal::TooManyViews(MOST_VIEWS))?;
-    app.note(Note::new(app.now(), Some(&who.name), address, Act::LiveOpened).subject(format!("camera {camera}"))).await?;
+    let shown = Shown::new(asked.picture, channel, app.shown.live.wall(&camera).cloned());
+    let detail = if asked.picture == Picture::Wall { "wall picture" } else { "" };
+    let note = Note::new(app.now(), Some(&who.name), address, Act::LiveOpened).subject(format!("camera {camera}"));
+    app.note(note.detail(detail)).await?;
     Ok(upgrade.max_message_size(LONGEST_MESSAGE_BYTES).max_frame_size(LONGEST_MESSAGE_BYTES).on_upgrade(
         move |socket| async move {
             let _place = place;
             let opened = app.now();
-            let why = view(&app, &who, &channel, socket).await;
+            let why = view(&app, &who, shown, socket).await;
             let note = Note::new(app.now(), Some(&who.name), address, Act::LiveClosed)
                 .subject(format!("camera {camera}"))
                 .footage(opened, Some(app.now()))
@@ -102,29 +142,33 @@ pub(super) async fn live(
 }
 
 /// Serves one view until it ends; gives the reason.
-async fn view(app: &Arc<App>, who: &SignedIn, channel: &LiveChannel, socket: WebSocket) -> &'static str {
+async fn view(app: &Arc<App>, who: &SignedIn, mut shown: Shown, socket: WebSocket) -> &'static str {
     let (sink, mut from_viewer) = socket.split();
     let mut viewer = Viewer { sink, generation: None };
     let mut heard = Instant::now();
     let mut pinged = Instant::now();
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut joined = match viewer.join(channel).await {
+    let mut joined = match viewer.begin(&shown).await {
         Ok(fragments) => fragments,
         Err(Gone) => return "viewer went away",
     };
     loop {
         let sent = tokio::select! {
             fragment = joined.recv() => match fragment {
-                Ok(fragment) if viewer.generation == Some(fragment.generation) => viewer.fragment(&fragment).await,
+                Ok(fragment) if viewer.generation == Some(fragment.generation) => {
+                    shown.came();
+                    viewer.fragment(&fragment).await
+                }
                 // A format the viewer does not have: joining anew brings it along with all since its first picture.
-                Ok(_) => viewer.join(channel).await.map(|fragments| joined = fragments),
+                Ok(_) => viewer.join(shown.channel()).await.map(|fragments| joined = fragments),
                 Err(RecvError::Lagged(count)) => match viewer.say(&Said::Skipped { count }).await {
-                    Ok(()) => viewer.join(channel).await.map(|fragments| joined = fragments),
+                    Ok(()) => viewer.join(shown.channel()).await.map(|fragments| joined = fragments),
                     Err(gone) => Err(gone),
                 },
                 Err(RecvError::Closed) => return viewer.close(close_code::AWAY, "the recorder has ended").await,
             },
+            () = shown.changes() => viewer.begin(&shown).await.map(|fragments| joined = fragments),
             said = from_viewer.next() => {
                 heard = Instant::now();
                 match said {
@@ -203,8 +247,22 @@ impl Viewer {
             capture: fragment.capture,
             media_seconds: fragment.media_seconds,
             random_access: fragment.random_access,
+            stamped: fragment.stamped,
         };
         self.pair(&said, fragment.bytes.clone()).await
+    }
+
+    /// Begins with a picture: says which one where there was a choice, then joins its channel.
+    async fn begin(&mut self, shown: &Shown) -> Result<tokio::sync::broadcast::Receiver<Arc<LiveFragment>>, Gone> {
+        let (picture, instead) = shown.told();
+        if picture == Picture::Wall || instead.is_some() {
+            let (why, zh, en) =
+                instead.map(|why| why.words()).map_or((None, None, None), |(w, zh, en)| (Some(w), Some(zh), Some(en)));
+            self.say(&Said::Picture { picture, why, zh, en }).await?;
+        }
+        // Generations are counted by each channel for itself.
+        self.generation = None;
+        self.join(shown.channel()).await
     }
 
     /// Joins the channel: format if it is new to the viewer, then all since the newest random access point.
@@ -255,9 +313,17 @@ mod tests {
         );
         let capture = WallTime::from_micros(1_795_330_200_040_000);
         assert_eq!(
-            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: true }),
-            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":true}"#
+            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: true, stamped: Some(false) }),
+            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":true,"stamped":false}"#
         );
+        assert_eq!(
+            text(&Said::Fragment { capture, media_seconds: 12.5, random_access: false, stamped: None }),
+            r#"{"type":"fragment","capture":"2026-11-22T14:50:00.040+08:00","media_seconds":12.5,"random_access":false}"#
+        );
+        let wall = Said::Picture { picture: Picture::Wall, why: None, zh: None, en: None };
+        assert_eq!(text(&wall), r#"{"type":"picture","picture":"wall"}"#);
+        let full = Said::Picture { picture: Picture::Full, why: Some("late"), zh: Some("晚"), en: Some("late.") };
+        assert_eq!(text(&full), r#"{"type":"picture","picture":"full","why":"late","zh":"晚","en":"late."}"#);
         assert_eq!(text(&Said::Skipped { count: 9 }), r#"{"type":"skipped","count":9}"#);
     }
 }

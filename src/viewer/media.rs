@@ -65,7 +65,12 @@ impl App {
         let pieces: Vec<Piece<'_>> = files
             .iter()
             .enumerate()
-            .map(|(i, (row, index))| Piece { uri: &row.path, index, growing: i == last && is_growing(row, index, now) })
+            .map(|(i, (row, index))| Piece {
+                uri: &row.path,
+                index,
+                growing: i == last && is_growing(row, index, now),
+                stamped: row.stamped,
+            })
             .collect();
         let recorded_to = rows.iter().map(|r| r.to).max();
         Ok(hls::playlist(&pieces, span, is_complete(claim.to, recorded_to, now)))

@@ -15,6 +15,7 @@ mod hex;
 mod hls;
 mod indices;
 mod live;
+mod live_picture;
 mod login;
 mod media;
 mod openapi;
@@ -27,6 +28,7 @@ mod reply;
 mod router;
 mod sessions;
 mod state;
+mod still;
 mod throttle;
 mod timeline;
 

@@ -78,6 +78,7 @@ pub(super) enum CameraKindForm {
 pub(super) enum StampModeForm {
     Reencode,
     Camera,
+    None,
 }
 
 /// Why nothing, or less than wanted, is recorded (缺录原因).
@@ -114,6 +115,9 @@ pub(super) struct RecordedSpanForm {
     /// True when it was lost and came back from the backup copy; left out otherwise.
     #[schema(required = false)]
     restored: bool,
+    /// `disciplined` or `undisciplined`: how the server's clock was kept; left out where that is not known.
+    #[schema(required = false)]
+    clock: String,
 }
 
 /// A gap (缺录).
@@ -197,9 +201,13 @@ pub(super) struct CameraStateForm {
     #[schema(inline)]
     stamp_mode: StampModeForm,
     stamped: bool,
+    /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
+    wall_picture: bool,
     /// Only for cameras that draw their own stamp.
     #[schema(inline)]
-    camera_clock: Option<CameraClockForm>,
+    camera_clock: Option<OwnClockForm>,
+    #[schema(inline)]
+    stamping: Option<StampStandingForm>,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -208,13 +216,15 @@ pub(super) struct CameraStateForm {
     time_source: Option<TimeSourceForm>,
     /// Camera clock minus ours in milliseconds.
     clock_skew_ms: Option<i64>,
+    #[schema(inline)]
+    clock: Option<CameraClockForm>,
     connections: u64,
 }
 
 /// What the clock and the label that a camera draws itself were found to show.
 #[derive(ToSchema)]
-#[schema(as = CameraClock)]
-pub(super) struct CameraClockForm {
+#[schema(as = OwnClock)]
+pub(super) struct OwnClockForm {
     /// `unknown`, `right`, `wrong`, `frozen`, `missing` or `unreadable`.
     verdict: String,
     #[schema(format = DateTime)]
@@ -235,6 +245,27 @@ pub(super) struct CameraClockForm {
     looks: u64,
     /// Processor time of the last look in microseconds.
     cost_micros: u64,
+}
+
+/// How the recorder stamps the camera's pictures at this moment.
+#[derive(ToSchema)]
+#[schema(as = StampStanding)]
+pub(super) struct StampStandingForm {
+    /// The encoder that stamps; absent while pictures pass through without the stamp.
+    encoder: Option<String>,
+    /// What is given up because the machine cannot keep up: `wall`, `half-rate`, `stamp`.
+    given_up: Vec<String>,
+    /// Encoders that died and are not well again.
+    #[schema(inline)]
+    dead: Vec<DeadEncoderForm>,
+}
+
+/// An encoder that died at work.
+#[derive(ToSchema)]
+#[schema(as = DeadEncoder)]
+pub(super) struct DeadEncoderForm {
+    encoder: String,
+    reason: String,
 }
 
 /// The received picture as measured.
@@ -300,6 +331,26 @@ pub(super) struct AlarmForm {
 pub(super) struct ClockStateForm {
     synchronised: bool,
     max_error_ms: i64,
+    /// The limit of hall.toml.
+    limit_ms: i64,
+    /// Who says so: `kernel`, or chrony with the server it follows.
+    source: String,
+    /// `insert`, `delete` or `smear`.
+    leap: Option<String>,
+}
+
+/// A camera's clock as its sender reports show it.
+#[derive(ToSchema)]
+#[schema(as = CameraClockState)]
+pub(super) struct CameraClockForm {
+    /// `good`, `off`, `time-zone`, `unset`, `stepping` or `drifting`.
+    verdict: String,
+    /// Hours by which its zone is wrong.
+    hours: Option<i64>,
+    /// What it gains against the server's, in parts per million.
+    drift_ppm: Option<i64>,
+    #[schema(inline)]
+    text: BilingualForm,
 }
 
 /// Everything measured, at one moment.
@@ -328,10 +379,11 @@ pub(super) struct HallStateForm {
 mod tests {
     use super::*;
     use crate::catalogue::GapCause;
-    use crate::catalogue::timeline::{Gap, RecordedSpan};
+    use crate::catalogue::timeline::{ClockWord, Gap, RecordedSpan};
     use crate::hall::{CameraId, CameraKind, StampMode};
     use crate::media::TimeSource;
     use crate::observe::state as real;
+    use crate::source::anchor::camera_clock::{CameraClock, ClockVerdict};
     use crate::time::WallTime;
     use serde::Serialize;
     use serde_json::Value;
@@ -361,6 +413,13 @@ mod tests {
     #[test]
     fn every_form_describes_the_type_it_stands_for() {
         let t = WallTime::from_micros(0);
+        let clock = || real::ClockState {
+            synchronised: true,
+            max_error_ms: 0,
+            limit_ms: 1000,
+            source: "kernel".into(),
+            leap: Some(crate::time::Leap::Insert),
+        };
         let camera = real::CameraState {
             id: CameraId::new("C3"),
             kind: CameraKind::Fixed,
@@ -375,11 +434,14 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            stamping: None,
+            wall_picture: false,
             camera_clock: None,
             video: None,
             audio: None,
             time_source: None,
             clock_skew_ms: None,
+            clock: None,
             connections: 1,
         };
         assert_same::<CameraStateForm>(&camera);
@@ -401,9 +463,12 @@ mod tests {
         board.raise("storage-full", "/r", crate::observe::alarms::Severity::Critical, t, told);
         assert_same::<AlarmForm>(&board.settle(&[])[0]);
         assert_same::<StorageStateForm>(&storage);
-        assert_same::<ClockStateForm>(&real::ClockState { synchronised: true, max_error_ms: 0 });
-        assert_same::<CameraClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
+        assert_same::<ClockStateForm>(&clock());
+        assert_same::<OwnClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
+        let dead = crate::observe::stamp_alarms::DeadEncoder { encoder: "vaapi".into(), reason: "gone".into() };
+        assert_same::<DeadEncoderForm>(&dead);
+        assert_same::<StampStandingForm>(&crate::observe::stamp_alarms::StampStanding::default());
         assert_same::<VideoMeasuredForm>(&real::VideoMeasured {
             codec: "H.265".into(),
             width: 1,
@@ -425,7 +490,7 @@ mod tests {
             oldest_footage: None,
             cameras: vec![],
             storage: vec![],
-            clock: real::ClockState { synchronised: true, max_error_ms: 0 },
+            clock: clock(),
             alarms: vec![],
         });
         let camera = CameraId::new("C3");
@@ -435,7 +500,10 @@ mod tests {
             to: t,
             stamped: true,
             restored: true,
+            clock: Some(ClockWord::Disciplined),
         });
+        let clock = CameraClock { verdict: ClockVerdict::TimeZone { hours: 8 }, skew_micros: Some(1), drift_ppm: Some(1) };
+        assert_same::<CameraClockForm>(&crate::observe::clocks::of_camera(&clock).unwrap());
         assert_same::<RemovedSpanForm>(&crate::time::Span::new(t, t));
         assert_same::<GapForm>(&Gap { camera, from: t, to: t, cause: GapCause::Disk, detail: "full".into() });
     }
@@ -445,7 +513,8 @@ mod tests {
         let json = |v: Value| v.as_str().unwrap().to_owned();
         let word = |v: &dyn erased::Word| json(v.word());
         assert_eq!(words::<CameraKindForm>(), [word(&CameraKind::Fixed), word(&CameraKind::Ptz)]);
-        assert_eq!(words::<StampModeForm>(), [word(&StampMode::Reencode), word(&StampMode::Camera)]);
+        let modes = [&StampMode::Reencode, &StampMode::Camera, &StampMode::None].map(|m| word(m));
+        assert_eq!(words::<StampModeForm>(), modes);
         use real::RecordingState as R;
         let states = [&R::Starting, &R::Recording, &R::Degraded, &R::NotRecording].map(|s| word(s));
         assert_eq!(words::<RecordingStateForm>(), states);

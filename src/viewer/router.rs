@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::app::App;
 use super::openapi::{Described, Document};
-use super::{envelope, gate, hall, live, login, media, openapi, pages, playback, recorder, state, timeline};
+use super::{envelope, gate, hall, live, login, media, openapi, pages, playback, recorder, state, still, timeline};
 
 /// Longest body of a request.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
@@ -40,6 +40,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(state::healthz))
         .routes(routes!(timeline::timeline))
         .routes(routes!(playback::playback))
+        .routes(routes!(still::still))
         .routes(routes!(media::playlist))
         .routes(routes!(media::file))
         .routes(routes!(live::live))
@@ -98,6 +99,7 @@ mod tests {
             "get /api/v1/state/events",
             "get /api/v1/timeline",
             "post /api/v1/playback",
+            "get /api/v1/still",
             "get /api/v1/live/{camera}",
             "get /api/v1/openapi.json",
             "get /media/{token}/index.m3u8",

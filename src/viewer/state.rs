@@ -119,7 +119,7 @@ mod tests {
             oldest_footage: None,
             cameras: vec![],
             storage: vec![],
-            clock: ClockState { synchronised: true, max_error_ms: 1 },
+            clock: ClockState { synchronised: true, max_error_ms: 1, limit_ms: 1000, source: "kernel".into(), leap: None },
             alarms: vec![],
         };
         health(&state, at.plus_micros(age_seconds * 1_000_000)).status

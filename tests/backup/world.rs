@@ -331,6 +331,7 @@ pub fn record(disk: &Disk, run: &str, start: WallTime, minutes: i64, bytes_each:
             pts_90k: n * 90_000,
             capture: start.plus_micros(n * 1_000_000),
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: n % 10 == 0,
             data: picture.into(),
         };

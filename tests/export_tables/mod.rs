@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiancha::export::mp4::{Label, front};
 use jiancha::export::plan::{Movie, Table, plan};
 use jiancha::export::samples::{Format, Part, PartTrack, Sample, TrackFormat};
-use jiancha::media::{boxes, libav};
+use jiancha::media::{boxes, flac};
 use jiancha::time::{Span, WallTime};
 use mp4_atom::{Any, Moov, ReadFrom, StszSamples, Trak};
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn format(width: u32) -> Format {
     let record = [1, 0x64, 0, 0x1e, 0xff, 0xe0, 0];
     Format {
         video: TrackFormat { timescale: 90_000, entry: boxes::avc1(width, 360, &record) },
-        audio: Some(TrackFormat { timescale: 8000, entry: boxes::flac(1, 8000, &libav::flac_stream_info(8000, 160)) }),
+        audio: Some(TrackFormat { timescale: 8000, entry: boxes::flac(1, 8000, &flac::stream_info(8000, 160)) }),
         width,
         height: 360,
     }

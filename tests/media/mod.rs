@@ -71,6 +71,7 @@ fn read(description: &str) -> Clip {
             pts_90k,
             capture: WallTime::from_micros(0).plus_micros(pts_90k * 100 / 9),
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
             data: buffer.map_readable().expect("readable").to_vec().into(),
         });

@@ -1,4 +1,5 @@
-//! Mounts of a test's own. Where this user may not mount, the test runs again as root of a user namespace of its own.
+//! Mounts of a test's own. Where this user may not mount, the test runs again as root of a user namespace of its own; where that is
+//! forbidden as well (some containers), it says that it was not run.
 
 #![allow(dead_code, reason = "each test uses what it needs")]
 
@@ -7,6 +8,14 @@ use std::process::Command;
 
 /// Set in the process that runs in a namespace.
 const INSIDE: &str = "JIANCHA_TEST_INSIDE_NAMESPACE";
+
+/// Set where a machine that allows no mounts at all is to fail these tests instead of leaving them out.
+const MUST: &str = "JIANCHA_MUST_MOUNT";
+
+fn may_have_a_namespace() -> bool {
+    let tried = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "true"]).output().unwrap();
+    tried.status.success()
+}
 
 fn may_mount() -> bool {
     let dir = tempfile::tempdir().unwrap();
@@ -17,12 +26,19 @@ fn may_mount() -> bool {
     tried.status.success()
 }
 
-/// True when the test named `test` was run, and passed, in a namespace: nothing is left to do here.
+/// True when the test named `test` was run, and passed, in a namespace, or cannot be run on this machine: nothing is left to do here.
 pub fn elsewhere(test: &str) -> bool {
     if may_mount() {
         return false;
     }
     assert!(std::env::var_os(INSIDE).is_none(), "mounting is not possible even in a user namespace of our own");
+    if !may_have_a_namespace() {
+        assert!(std::env::var_os(MUST).is_none(), "neither mounts nor user namespaces are allowed here, and {MUST} is set");
+        eprintln!(
+            "NOT RUN: {test} needs mounts, and neither they nor user namespaces are allowed here ({MUST}=1 makes this a failure)"
+        );
+        return true;
+    }
     let status = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount"])
         .arg(std::env::current_exe().unwrap())

@@ -37,7 +37,7 @@ fn a_live_view_begins_at_the_newest_key_frame_and_follows() {
     let mut early = site.live("C3", &cookie).unwrap();
     assert_eq!(site.next_json(&mut early)["type"], "waiting");
 
-    channel.publish_format(&made_up_format());
+    channel.publish_format(&made_up_format(), true);
     site.publish("C3", 0..53);
     let format = site.next_json(&mut early);
     assert_eq!((&format["type"], &format["mime"]), (&json!("format"), &json!("video/mp4; codecs=\"avc1.64001E\"")));
@@ -63,7 +63,7 @@ fn a_live_view_begins_at_the_newest_key_frame_and_follows() {
     assert_eq!(times, expected);
 
     // A new run: a new format before anything of it.
-    channel.publish_format(&made_up_format());
+    channel.publish_format(&made_up_format(), true);
     site.publish("C3", 0..1);
     assert_eq!(site.next_json(&mut socket)["generation"], 2);
     assert_eq!(&site.next_bytes(&mut socket)[4..8], b"ftyp");
@@ -124,7 +124,7 @@ fn a_viewer_that_lags_is_moved_to_the_newest_key_frame_and_told_so() {
     let site = Site::new();
     let cookie = site.admin();
     let channel = site.hub.channel(&CameraId::new("C3")).unwrap();
-    channel.publish_format(&made_up_format());
+    channel.publish_format(&made_up_format(), true);
     site.publish("C3", 0..1);
     let mut socket = site.live("C3", &cookie).unwrap();
     assert_eq!(site.next_json(&mut socket)["type"], "format");

@@ -79,6 +79,7 @@ fn real_units(dir: &Path) -> (StreamFormat, Vec<AccessUnit>) {
                     pts_90k,
                     capture,
                     time_source: TimeSource::Arrival,
+                    other_capture: None,
                     random_access: p.key,
                     data: p.data,
                 })

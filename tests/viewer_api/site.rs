@@ -149,10 +149,12 @@ pub fn state_of(hall: &Hall, at: WallTime, recording: usize) -> HallState {
                 detail: None,
                 stamp_mode: StampMode::Reencode,
                 stamped: true,
+                wall_picture: false,
                 video: None,
                 audio: None,
                 time_source: Some(TimeSource::SenderReport),
                 clock_skew_ms: Some(3),
+                clock: None,
                 connections: 1,
             })
             .collect(),
@@ -169,7 +171,7 @@ pub fn state_of(hall: &Hall, at: WallTime, recording: usize) -> HallState {
             syncs: 0,
             full_on: None,
         }],
-        clock: ClockState { synchronised: true, max_error_ms: 4 },
+        clock: ClockState { synchronised: true, max_error_ms: 4, limit_ms: 1000, source: "kernel".into(), leap: None },
         alarms: Vec::new(),
     }
 }
@@ -338,6 +340,7 @@ pub fn picture(n: i64, start: i64) -> AccessUnit {
         pts_90k: n * 3600,
         capture: WallTime::from_micros(start + n * 40_000),
         time_source: TimeSource::SenderReport,
+        other_capture: None,
         random_access: n % 50 == 0,
         data: vec![n.to_le_bytes()[0]; 60].into(),
     })

@@ -90,14 +90,17 @@ export function stateAt(nowMs, startedMs, wrong, storage) {
     return {
       id: c.id, kind: c.kind, desired: true, state: 'recording', since: rfc3339(ill ? wrong.get(c.id).since : startedMs),
       newest_part: rfc3339(nowMs - age), age_ms: Math.round(age), cause: null, cause_text: null, action: null, detail: null,
-      stamp_mode: 'reencode', stamped: true,
+      stamp_mode: 'reencode', stamped: true, wall_picture: false,
       video: {
         codec: i === 3 ? 'H.265' : 'H.264', width: i === 4 ? 2560 : 1920, height: i === 4 ? 1440 : 1080,
         frames_per_second: 24.98 + (i % 3) * 0.01, bitrate_kbps: 2930 + i * 210 + 40 * Math.sin(nowMs / 3000 + i),
       },
       audio: i === 4 ? { codec: 'AAC', sample_rate: 16000, bitrate_kbps: 32.1, level_dbfs: null }
         : { codec: 'G.711 A-law', sample_rate: 8000, bitrate_kbps: 64.0, level_dbfs: -34 + 12 * Math.sin(nowMs / 900 + i * 2) },
-      time_source: i === 4 ? 'arrival' : 'sender-report', clock_skew_ms: i === 4 ? null : [3, -12, 28, -340][i], connections: 1 + (i % 2),
+      time_source: i === 4 ? 'arrival' : 'sender-report', clock_skew_ms: i === 4 ? null : [3, -12, 28, 28_800_340][i],
+      clock: i === 4 ? null : i === 3
+        ? { verdict: 'time-zone', hours: 8, drift_ppm: 2, text: { zh: '时区设错（+8 小时）', en: 'wrong time zone (+8 h)' } }
+        : { verdict: 'good', hours: null, drift_ppm: 1, text: { zh: '准确', en: 'right' } }, connections: 1 + (i % 2),
       ...ill,
     }
   })
@@ -106,7 +109,7 @@ export function stateAt(nowMs, startedMs, wrong, storage) {
     recording: cameras.filter((c) => c.state === 'recording' || c.state === 'degraded').length,
     oldest_footage: rfc3339(nowMs - 3 * 24 * HOUR), cameras,
     storage: storageAt(storage),
-    clock: { synchronised: true, max_error_ms: 12 },
+    clock: { synchronised: true, max_error_ms: 12, limit_ms: 1000, source: 'chrony 203.0.113.15', leap: null },
     alarms: alarmsAt(startedMs, storage),
   }
 }

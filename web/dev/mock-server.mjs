@@ -234,10 +234,10 @@ server.on('upgrade', (request, socket) => {
   if (!camera || !userOf(request) || !hall.cameras.some((c) => c.id === camera)) return socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n')
   const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`)
-  live(camera, socket)
+  live(camera, socket, request.url.includes('picture=wall'))
 })
 
-function live(camera, socket) {
+function live(camera, socket, wall) {
   const send = (opcode, payload) => {
     const head = payload.length < 126 ? Buffer.from([0x80 | opcode, payload.length])
       : payload.length < 65536 ? Buffer.from([0x80 | opcode, 126, payload.length >> 8, payload.length & 255])
@@ -268,7 +268,7 @@ function live(camera, socket) {
       const frame = clip.frames[next]
       if (minute + frame.seconds * 1000 > now) return
       const { bytes, seconds } = clip.liveFrame(next, (minute - origin) / 1000)
-      say({ type: 'fragment', capture: rfc3339(minute + frame.seconds * 1000), media_seconds: seconds, random_access: frame.randomAccess })
+      say({ type: 'fragment', capture: rfc3339(minute + frame.seconds * 1000), media_seconds: seconds, random_access: frame.randomAccess, stamped: true })
       send(2, bytes)
       next += 1
       if (next === clip.frames.length) {
@@ -277,6 +277,8 @@ function live(camera, socket) {
       }
     }
   }
+  // The mock makes no small pictures: a tile is told that it gets the full one.
+  if (wall) say({ type: 'picture', picture: 'full', why: 'none', zh: '该摄像机没有小画面', en: 'This camera has no wall picture' })
   step()
   const timer = setInterval(step, 20)
   socket.on('data', (data) => (data[0] & 15) === 8 && socket.end())

@@ -4,11 +4,12 @@
  *
  *   JIANCHA_URL, JIANCHA_USER, JIANCHA_PASSWORD   the recorder
  *   JIANCHA_WINDOW                                window to open; the first of the hall when not given
+ *   JIANCHA_UNSTAMPED                             window of a simulated camera with stamp = "none"; without it that is not looked at
  *   JIANCHA_CHROMIUM                              browser; /usr/bin/chromium when not given
  *   JIANCHA_ARTIFACTS                             where screenshots go; ../test-artifacts when not given
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -198,6 +199,19 @@ await check('the wall has a tile for every camera, with its measured state', asy
   await shot('wall')
 })
 
+await check('tiles show small pictures that move', async () => {
+  const small = hall.cameras.filter((c) => c.stamp === 'reencode').map((c) => c.id)
+  assert.ok(small.length > 0, 'no camera of this hall has a wall picture of its own')
+  const sizes = await until('a wall picture in every tile that has one', 60_000, async () => {
+    const tiles = await page.$$eval('.tile', (all) => all.map((t) => [t.dataset.camera, t.dataset.size, t.querySelector('video').videoWidth, t.querySelector('video').videoHeight]))
+    return { done: tiles.every(([id, size, width, height]) => !small.includes(id) || (size === 'wall' && width === 640 && height === 360)), tiles }
+  })
+  const said = await moves(`.tile[data-camera="${small[0]}"] video`, { fps: 10 })
+  const running = (await api('/api/v1/state')).cameras.filter((c) => c.wall_picture).length
+  assert.ok(running >= small.length, `${running} wall pictures are made for ${small.length} tiles`)
+  return `${sizes.tiles.length} tiles; ${said}`
+})
+
 await check(`window ${window.id} opens and its live picture moves`, async () => {
   await page.click(`.tree [data-window="${window.id}"]`)
   const tile = `.tile.focused[data-camera="${camera}"]`
@@ -207,6 +221,11 @@ await check(`window ${window.id} opens and its live picture moves`, async () => 
     return { done: picture === 'live', picture }
   })
   const fps = (await measured())?.video?.frames_per_second ?? 25
+  // The small picture gives way to the full one.
+  await until('the full picture', 20_000, async () => {
+    const { width, height } = (await figures(`${tile} video`)) ?? {}
+    return { done: (await page.getAttribute(tile, 'data-size')) === 'full' && height >= 1080, width, height }
+  })
   const said = await moves(`${tile} video`, { fps })
   const caption = await page.textContent(`${tile} .caption`)
   const at = /(\d\d:\d\d:\d\d\.\d)/.exec(caption)?.[1]
@@ -351,6 +370,172 @@ await check('the timeline zooms about the cursor and seeks on a click', async ()
   })
   return `${before} stays ${after}; click went to ${clockOf(await shownTime()).slice(11, 21)}`
 })
+
+// --- a recording without a stamp -------------------------------------------------------------------------------------
+
+/**
+ * Watches a video: for every picture presented, the frame number that the simulated camera drew into it, read from its pixels, and
+ * what the stamp over it says at that moment.
+ */
+const watchStamp = (root, ms) => page.evaluate(async ([selector, limit]) => {
+  const box = document.querySelector(selector)
+  const [video, text] = [box.querySelector('video'), box.querySelector('[data-test=stamp-time]')]
+  const [w, h] = [640, 360]
+  const canvas = new OffscreenCanvas(w, h)
+  const context = canvas.getContext('2d', { willReadFrequently: true })
+  // The strip of 20 blocks of the simulator: start pattern, nine bits, five of CRC, end pattern.
+  const number = () => {
+    context.drawImage(video, 0, 0, w, h)
+    const level = Array.from({ length: 20 }, (_, block) => {
+      const at = context.getImageData(Math.round(w * (0.31 + (0.38 * (block + 0.5)) / 20)) - 1, Math.round(h * 0.635) - 1, 3, 3).data
+      return at.reduce((sum, v, i) => (i % 4 === 1 ? sum + v : sum), 0) / 9
+    })
+    const [white, black] = [(level[0] + level[2] + level[19]) / 3, (level[1] + level[3] + level[18]) / 3]
+    if (white - black < 60) return null
+    return level.slice(4, 13).reduce((n, l) => n * 2 + (l > (white + black) / 2 ? 1 : 0), 0)
+  }
+  const seen = []
+  const end = performance.now() + limit
+  await new Promise((done) => {
+    const give = setTimeout(done, limit + 2000)
+    const next = () => video.requestVideoFrameCallback((_, m) => {
+      const drawn = box.querySelector('[data-test=stamp]').classList.contains('drawn')
+      seen.push({ number: number(), text: text.textContent, capture: Number(text.dataset.capture), same: Number(text.dataset.media) === m.mediaTime, drawn })
+      if (performance.now() < end) next()
+      else {
+        clearTimeout(give)
+        done()
+      }
+    })
+    next()
+  })
+  return seen
+}, [root, ms])
+
+/** When the simulated camera took picture `number` of its loop of 16 s, at 12.5 a second, near a time. */
+function captureNear(number, near) {
+  const ahead = (((number * 80 + 40 - near) % 16_000) + 16_000) % 16_000
+  return near + (ahead > 8000 ? ahead - 16_000 : ahead)
+}
+
+/**
+ * Asserts that the stamp over every picture is that of this very picture: its time is the time at which the camera took the picture of
+ * this number, give or take what the recorder's own measurement of it is off by as a whole, and its text is the second of that time.
+ */
+function assertStamps(seen) {
+  const read = seen.filter((s) => s.number !== null && s.same)
+  assert.ok(read.length >= 10, `only ${read.length} of ${seen.length} pictures could be read`)
+  const off = read.map((s) => s.capture - captureNear(s.number, s.capture)).sort((a, b) => a - b)[read.length >> 1]
+  assert.ok(Math.abs(off) < 500, `the capture times are off by ${off} ms as a whole`)
+  const seconds = new Set()
+  for (const s of read) {
+    assert.ok(s.drawn, 'no stamp over a picture that carries none')
+    const truth = captureNear(s.number, s.capture)
+    // A neighbour is 80 ms away.
+    assert.ok(Math.abs(s.capture - truth - off) < 35, `picture ${s.number}, taken at ${clockOf(truth)}: the stamp is that of ${clockOf(s.capture)}`)
+    assert.equal(s.text.slice(-8), clockOf(s.capture).slice(11, 19), `picture ${s.number} of ${clockOf(s.capture)}: the stamp says ${s.text}`)
+    seconds.add(s.text)
+  }
+  assert.ok(seconds.size >= 3, `only ${[...seconds].join(', ')}`)
+  return `${read.length} pictures, ${seconds.size} seconds, capture time off by ${off.toFixed(1)} ms`
+}
+
+const bare = hall.windows.find((w) => w.id === process.env.JIANCHA_UNSTAMPED)
+if (bare) {
+  const label = hall.cameras.find((c) => c.id === bare.camera).label
+  const tileOf = (id) => `.tile[data-camera="${id}"]`
+
+  await check(`window ${bare.id}, recorded without a stamp, shows one live: in its tile and large`, async () => {
+    await page.click('a[href="/wall"]')
+    await page.keyboard.press('9')
+    await until('its live picture', 60_000, async () => ({ done: (await page.getAttribute(tileOf(bare.camera), 'data-picture')) === 'live' }))
+    await page.waitForSelector(`${tileOf(bare.camera)} [data-test=stamp].drawn`)
+    const small = assertStamps(await watchStamp(tileOf(bare.camera), 3500))
+    assert.deepEqual(await page.$$eval(`${tileOf(bare.camera)} [data-test=stamp-label]`, (all) => all.map((l) => l.textContent)), label)
+    assert.match(await page.textContent(`${tileOf(bare.camera)} [data-test=stamp-added]`), /叠加于显示/)
+    await until('a stamp over the other window just where it carries none', 30_000, async () => {
+      const [stamped, drawn] = [(await measured()).stamped, await page.locator(`${tileOf(camera)} [data-test=stamp].drawn`).count()]
+      return { done: (drawn === 0) === stamped, stamped, drawn }
+    })
+    await shot('stamp-wall')
+    await page.click(`.tree [data-window="${bare.id}"]`)
+    await page.waitForSelector(`.tile.focused[data-camera="${bare.camera}"]`)
+    await sleep(500)
+    const seen = await watchStamp(`.tile.focused[data-camera="${bare.camera}"]`, 3500)
+    assert.ok(Math.abs(seen.at(-1).capture - (await serverNow())) < 5000, 'the stamp is not of the present')
+    const large = assertStamps(seen)
+    await shot('stamp-live')
+    return `${small}; large: ${large}`
+  })
+
+  await check('the stamp keeps to the picture, not to the bars around it', async () => {
+    const [video, text] = await page.$eval('.tile.focused', (tile) => {
+      const v = tile.querySelector('video')
+      const box = v.getBoundingClientRect()
+      const scale = Math.min(box.width / v.videoWidth, box.height / v.videoHeight)
+      const [w, h] = [v.videoWidth * scale, v.videoHeight * scale]
+      const rect = (r) => ({ left: r.left, top: r.top, right: r.right, bottom: r.bottom })
+      const at = { left: box.left + (box.width - w) / 2, top: box.top + (box.height - h) / 2 }
+      const lines = [...tile.querySelectorAll('[data-test=stamp] text')].map((t) => rect(t.getBoundingClientRect()))
+      return [{ ...at, right: at.left + w, bottom: at.top + h }, lines]
+    })
+    for (const line of text) {
+      assert.ok(line.left >= video.left && line.right <= video.right && line.top >= video.top && line.bottom <= video.bottom, JSON.stringify({ video, line }))
+    }
+    const [w, h] = [video.right - video.left, video.bottom - video.top]
+    assert.ok(text[0].left - video.left < w * 0.05 && text[0].top - video.top < h * 0.05, 'the time is not top left')
+    assert.ok(video.right - text.at(-1).right < w * 0.05 && video.bottom - text.at(-1).bottom < h * 0.05, 'the label is not bottom right')
+    const covered = text.reduce((sum, t) => sum + (t.right - t.left) * (t.bottom - t.top), 0) / (w * h)
+    assert.ok(covered < 0.05, `the stamp covers ${(covered * 100).toFixed(1)} %`)
+    return `${(covered * 100).toFixed(1)} % of the picture`
+  })
+
+  await check('a still of it carries the stamp', async () => {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('.tile.focused [data-test=still]')])
+    const path = join(ARTIFACTS, 'stamp-still.png')
+    await download.saveAs(path)
+    const bytes = readFileSync(path).toString('base64')
+    const bright = await page.evaluate(async (data) => {
+      const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob())
+      const canvas = new OffscreenCanvas(image.width, image.height)
+      const context = canvas.getContext('2d')
+      context.drawImage(image, 0, 0)
+      const white = (x, y, w, h) => {
+        const { data: d } = context.getImageData(Math.round(x * image.width), Math.round(y * image.height), Math.round(w * image.width), Math.round(h * image.height))
+        let n = 0
+        for (let i = 0; i < d.length; i += 4) if (d[i] > 250 && d[i + 1] > 250 && d[i + 2] > 250) n += 1
+        return n / (d.length / 4)
+      }
+      return { time: white(0.01, 0.02, 0.3, 0.035), label: white(0.75, 0.93, 0.24, 0.05), width: image.width }
+    }, bytes)
+    assert.ok(bright.time > 0.1 && bright.label > 0.03, JSON.stringify(bright))
+    return `${download.suggestedFilename()}, ${bright.width} px wide`
+  })
+
+  await check('its playback shows one too, with the second of each picture', async () => {
+    const found = await until('half a minute of recording', 90_000, async () => {
+      const now = await serverNow()
+      const query = new URLSearchParams({ window: bare.id, from: new Date(now - 3_600_000).toISOString().replace('Z', '+00:00'), to: new Date(now).toISOString().replace('Z', '+00:00') })
+      const { spans } = await api(`/api/v1/timeline?${query}`)
+      const fit = spans.map((s) => [Date.parse(s.from), Math.min(Date.parse(s.to), now - 15_000), s.stamped]).filter(([a, b]) => b - a > 15_000).at(-1)
+      return { done: Boolean(fit), fit }
+    })
+    assert.equal(found.fit[2], false, 'the recording says that it is stamped')
+    const from = Math.ceil(Math.max(found.fit[0] + 2000, found.fit[1] - 40_000) / 1000) * 1000
+    await page.goto(`${BASE}/playback?window=${bare.id}&at=${encodeURIComponent(`${clockOf(from).slice(0, 19)}.000+08:00`)}`)
+    await until('playback', 30_000, async () => ({ done: (await page.getAttribute('.stage', 'data-status')) === 'ready' && (await shownTime()) > from - 1000 }))
+    await page.waitForSelector('.stage [data-test=stamp].drawn')
+    const said = assertStamps(await watchStamp('.stage', 4000))
+    assert.deepEqual(await page.$$eval('.stage [data-test=stamp-label]', (all) => all.map((l) => l.textContent)), label)
+    assert.match(await page.textContent('.stage [data-test=stamp-added]'), /叠加于显示/)
+    await page.click('[data-test=play]')
+    await sleep(500)
+    const [stamp, shown] = [await page.textContent('.stage [data-test=stamp-time]'), await shownTime()]
+    assert.equal(stamp.slice(-8), clockOf(shown).slice(11, 19), `paused at ${clockOf(shown)}, the stamp says ${stamp}`)
+    await shot('stamp-playback')
+    return said
+  })
+}
 
 // --- devices, language -----------------------------------------------------------------------------------------------
 

@@ -45,6 +45,13 @@ impl Places {
         }
     }
 
+    /// Where copies lie that are only needed while exporting: on the disk that takes the export.
+    pub(super) fn scratch(&self) -> PathBuf {
+        let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = format!(".{name}.{}.burning", std::process::id());
+        if self.folder.is_dir() { self.folder.join(name) } else { self.out.with_file_name(name) }
+    }
+
     /// Where a package grows until it is whole: beside its place.
     pub(super) fn aside(&self) -> PathBuf {
         let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();

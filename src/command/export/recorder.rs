@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalogue::timeline::Gap;
+use crate::catalogue::timeline::{Gap, Timeline};
 use crate::catalogue::{Catalogue, SegmentRow, Store};
 use crate::daemon::control::{Answer, Question, ask, ask_segments};
 use crate::export::Announcement;
@@ -18,7 +18,7 @@ const LONGEST_SEGMENT_MICROS: i64 = 3720 * MICROS_PER_SECOND;
 const OTHER_QUESTION: &str = "the running recorder answered another question than the one asked (is it of another version?)";
 
 /// The recorder whose footage is exported.
-pub(super) enum Recorder {
+pub(in crate::command) enum Recorder {
     /// It runs: asked through its control socket.
     Running(PathBuf),
     /// It does not: its catalogue is opened.
@@ -26,7 +26,7 @@ pub(super) enum Recorder {
 }
 
 impl Recorder {
-    pub(super) fn find(folder: &Path) -> Result<Self, String> {
+    pub(in crate::command) fn find(folder: &Path) -> Result<Self, String> {
         if ask(folder, &Question::Cameras)?.is_some() {
             return Ok(Self::Running(folder.to_owned()));
         }
@@ -41,7 +41,7 @@ impl Recorder {
     }
 
     /// The segments that may share an instant with `span`, oldest first.
-    pub(super) fn segments(&self, camera: &CameraId, span: Span) -> Result<Vec<SegmentRow>, String> {
+    pub(in crate::command) fn segments(&self, camera: &CameraId, span: Span) -> Result<Vec<SegmentRow>, String> {
         let reach = Span::new(span.from.plus_micros(-LONGEST_SEGMENT_MICROS), span.to);
         match self {
             Self::Running(folder) => ask_segments(folder, camera, reach)?.ok_or_else(stopped),
@@ -50,23 +50,25 @@ impl Recorder {
     }
 
     /// The gaps the ledger knows in `span`.
-    pub(super) fn gaps(&self, camera: &CameraId, span: Span) -> Result<Vec<Gap>, String> {
+    pub(in crate::command) fn gaps(&self, camera: &CameraId, span: Span) -> Result<Vec<Gap>, String> {
+        self.timeline(camera, span).map(|t| t.gaps)
+    }
+
+    /// What was recorded in `span`, and what is missing.
+    pub(in crate::command) fn timeline(&self, camera: &CameraId, span: Span) -> Result<Timeline, String> {
         match self {
             Self::Running(folder) => match ask(folder, &Question::Timeline { camera: camera.clone(), span })? {
-                Some(Answer::Timeline(timeline)) => Ok(timeline.gaps),
+                Some(Answer::Timeline(timeline)) => Ok(timeline),
                 Some(Answer::Refused(reason)) => Err(reason),
                 Some(_) => Err(OTHER_QUESTION.to_owned()),
                 None => Err(stopped()),
             },
-            Self::Stopped(catalogue) => {
-                let timeline = catalogue.timeline(camera, span, SystemClock::new().wall());
-                timeline.map(|t| t.gaps).map_err(|e| e.to_string())
-            }
+            Self::Stopped(catalogue) => catalogue.timeline(camera, span, SystemClock::new().wall()).map_err(|e| e.to_string()),
         }
     }
 
     /// Writes the export into the audit log. When it cannot be written, nothing may be exported.
-    pub(super) fn announce(&self, export: &Announcement) -> Result<(), String> {
+    pub(in crate::command) fn announce(&self, export: &Announcement) -> Result<(), String> {
         let from = format!("local uid {}", uid());
         let refused = |reason: String| format!("the export cannot be written into the audit log, so it is not made: {reason}");
         match self {
@@ -95,7 +97,7 @@ fn uid() -> String {
 }
 
 /// The name of that account.
-pub(super) fn account() -> String {
+pub(in crate::command) fn account() -> String {
     ["SUDO_USER", "LOGNAME", "USER"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()))

@@ -189,7 +189,7 @@ mod tests {
         let path = root.join("C1").join(name);
         std::fs::create_dir_all(root.join("C1")).unwrap();
         std::fs::write(&path, b"12345").unwrap();
-        let seal = Seal { digest: "d".into(), bytes: 5, to: WallTime::from_micros(1), pictures: 1, parts: 1 };
+        let seal = Seal { digest: "d".into(), bytes: 5, to: WallTime::from_micros(1), pictures: 1, parts: 1, times: None };
         Examined {
             root: root.to_owned(),
             relative: Path::new("C1").join(name),

@@ -3,20 +3,27 @@
 use std::process::Command;
 
 use super::{Finding, Standing, both};
-use crate::time::{CLOCK_ERROR_LIMIT_MS, KernelClock};
+use crate::time::chrony::ChronyView;
+use crate::time::{KernelClock, combine};
 
-/// Judges the kernel's clock (R8: the time in the picture is Beijing time).
-pub fn clock(clock: KernelClock) -> Finding {
+/// Judges the clock by the kernel's word and chrony's view (R8: the time in the picture is Beijing time). `limit_ms` is the largest
+/// error a right clock may have.
+pub fn clock(kernel: KernelClock, chrony: Option<&ChronyView>, limit_ms: i64) -> Finding {
     let check = both("系统时钟", "clock");
+    let clock = combine(kernel, chrony, limit_ms);
     let error = clock.max_error_ms;
-    if clock.synchronised(CLOCK_ERROR_LIMIT_MS) {
+    if clock.disciplined {
+        let source = &clock.source;
         return Finding::ok(
             "clock",
             check,
-            both(format!("已同步，误差不超过 {error} ms"), format!("synchronised, error at most {error} ms")),
+            both(
+                format!("已同步（{source}），误差不超过 {error} ms"),
+                format!("synchronised ({source}), error at most {error} ms"),
+            ),
         );
     }
-    let (zh, en) = match clock.unsynchronised {
+    let (zh, en) = match kernel.unsynchronised {
         true => ("内核标记为未同步", "marked unsynchronised by the kernel"),
         false => ("已久未校准", "not corrected for long"),
     };
@@ -26,11 +33,9 @@ pub fn clock(clock: KernelClock) -> Finding {
         check,
         both(format!("{zh}，误差可达 {error} ms"), format!("{en}, error up to {error} ms")),
         both(
+            format!("安装并配置对时：apt-get install chrony，chrony.conf 中保留 rtcsync；误差须在 {limit_ms} ms 以内"),
             format!(
-                "安装并配置对时：apt-get install chrony，chrony.conf 中保留 rtcsync；误差须在 {CLOCK_ERROR_LIMIT_MS} ms 以内"
-            ),
-            format!(
-                "keep the clock right: apt-get install chrony, with rtcsync in chrony.conf; at most {CLOCK_ERROR_LIMIT_MS} ms are allowed"
+                "keep the clock right: apt-get install chrony, with rtcsync in chrony.conf; at most {limit_ms} ms are allowed"
             ),
         ),
     )
@@ -47,30 +52,18 @@ pub enum TimeSource {
     NoProgram,
 }
 
-/// Asks chrony, then systemd.
-pub fn time_source() -> TimeSource {
+/// What chrony's view says, or else systemd's.
+pub fn time_source(chrony: Option<&ChronyView>) -> TimeSource {
     let ask = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).env("LC_ALL", "C").output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    if let Some(tracking) = ask("chronyc", &["-c", "-n", "tracking"]) {
-        return read_chrony(&tracking);
+    if let Some(view) = chrony {
+        return view.follows.clone().map_or(TimeSource::FollowsNothing("chrony"), TimeSource::Follows);
     }
     match ask("timedatectl", &["show-timesync", "--property=ServerName", "--property=ServerAddress"]) {
         Some(server) => read_timesyncd(&server),
         None => TimeSource::NoProgram,
-    }
-}
-
-/// Reads `chronyc -c tracking`: reference id, its name or address, stratum, …
-fn read_chrony(tracking: &str) -> TimeSource {
-    let mut fields = tracking.trim().split(',');
-    let (id, name, stratum) = (fields.next().unwrap_or(""), fields.next().unwrap_or(""), fields.next().unwrap_or("0"));
-    // Reference 7F7F0101 is chrony's own local clock; stratum 0 means nothing is followed.
-    if name.is_empty() || stratum == "0" || id == "7F7F0101" {
-        TimeSource::FollowsNothing("chrony")
-    } else {
-        TimeSource::Follows(name.to_owned())
     }
 }
 
@@ -149,20 +142,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_within_two_seconds_passes_and_an_undisciplined_one_does_not() {
-        assert_eq!(clock(KernelClock { max_error_ms: 1024, unsynchronised: false }).standing, Standing::Ok);
-        assert_eq!(clock(KernelClock { max_error_ms: 2001, unsynchronised: false }).standing, Standing::Wrong);
-        assert_eq!(clock(KernelClock { max_error_ms: 5, unsynchronised: true }).standing, Standing::Wrong);
+    fn a_clock_within_the_limit_passes_and_an_undisciplined_one_does_not() {
+        let kernel = |max_error_ms, unsynchronised| KernelClock { max_error_ms, unsynchronised, leap: None };
+        assert_eq!(clock(kernel(1000, false), None, 1000).standing, Standing::Ok);
+        assert_eq!(clock(kernel(1001, false), None, 1000).standing, Standing::Wrong);
+        assert_eq!(clock(kernel(5, true), None, 1000).standing, Standing::Wrong);
+        // Without `rtcsync` the kernel does not know that chrony corrects its clock.
+        let view = ChronyView { follows: Some("203.0.113.15".into()), stratum: 2, max_error_ms: 14, leap: None };
+        assert_eq!(clock(kernel(16_000, true), Some(&view), 1000).standing, Standing::Ok);
+        assert_eq!(time_source(Some(&view)), TimeSource::Follows("203.0.113.15".into()));
+        let alone = ChronyView { follows: None, ..view };
+        assert_eq!(time_source(Some(&alone)), TimeSource::FollowsNothing("chrony"));
     }
 
-    /// Lines as chrony 4.3 and systemd 252 print them.
+    /// Lines as systemd 252 prints them.
     #[test]
-    fn the_followed_server_is_read_from_chrony_and_systemd() {
-        let tracking =
-            "CB00710F,203.0.113.15,2,1763792345.1,0.000012,0.000008,0.000021,1.2,0.0,0.01,0.005,0.0004,64.2,Normal\n";
-        assert_eq!(read_chrony(tracking), TimeSource::Follows("203.0.113.15".into()));
-        assert_eq!(read_chrony("00000000,,0,0.0,0,0,0,0,0,0,1,1,0,Not synchronised\n"), TimeSource::FollowsNothing("chrony"));
-        assert_eq!(read_chrony("7F7F0101,,10,0.0,0,0,0,0,0,0,0,0,0,Normal\n"), TimeSource::FollowsNothing("chrony"));
+    fn the_followed_server_is_read_from_systemd() {
         let server = "ServerName=ntp.example.cn\nServerAddress=203.0.113.9\n";
         assert_eq!(read_timesyncd(server), TimeSource::Follows("ntp.example.cn".into()));
         assert_eq!(read_timesyncd("ServerName=\nServerAddress=\n"), TimeSource::FollowsNothing("systemd-timesyncd"));

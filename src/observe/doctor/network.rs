@@ -97,9 +97,11 @@ mod tests {
             kind: CameraKind::Fixed,
             zone: ZoneId::new("Z1"),
             url: url.parse().expect("an address"),
+            wall_url: None,
             credentials: None,
             stamp: StampMode::Reencode,
             transport: RtspTransport::Tcp,
+            label: None,
             osd: crate::hall::CameraOsd::default(),
         }
     }

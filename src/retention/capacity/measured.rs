@@ -120,6 +120,7 @@ mod tests {
             height: 1080,
             digest: None,
             restored: false,
+            clock: None,
         }
     }
 

@@ -55,7 +55,8 @@ pub struct Generated {
 pub fn generate(dir: &Path, cameras: &[&CameraSpec], progress: &(dyn Fn(&str) + Sync)) -> Result<Generated, SimulateError> {
     fs::create_dir_all(dir).map_err(|source| SimulateError::Media { path: dir.into(), source })?;
     let mut recipes: Vec<Recipe> = Vec::new();
-    for recipe in cameras.iter().flat_map(|c| CameraRecipes::of(c).all().cloned().collect::<Vec<_>>()) {
+    let second = cameras.iter().filter_map(|c| c.second_stream());
+    for recipe in cameras.iter().copied().chain(second).flat_map(|c| CameraRecipes::of(c).all().cloned().collect::<Vec<_>>()) {
         if !recipes.contains(&recipe) {
             recipes.push(recipe);
         }

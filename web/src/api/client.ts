@@ -3,7 +3,7 @@
 import { i18n, say } from '@/i18n'
 import { toRfc3339 } from '@/pure/beijing-time'
 import type { Source } from '@/pure/playback'
-import type { ApiErrorBody, Bilingual, Hall, PlaybackGrant, Recorder, Timeline, User } from './types'
+import type { ApiErrorBody, Bilingual, Hall, PictureSize, PlaybackGrant, Recorder, Timeline, User } from './types'
 
 /** Why a request was not fulfilled. `code` is the server's, or `unreachable` / `unexpected`. */
 export class ApiError extends Error {
@@ -112,7 +112,7 @@ export function openPlayback(source: Source, fromMs: number, toMs: number | null
 }
 
 /** Address of a camera's live WebSocket. */
-export function liveAddress(camera: string): string {
+export function liveAddress(camera: string, picture: PictureSize): string {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  return `${scheme}//${location.host}/api/v1/live/${encodeURIComponent(camera)}`
+  return `${scheme}//${location.host}/api/v1/live/${encodeURIComponent(camera)}${picture === 'wall' ? '?picture=wall' : ''}`
 }

@@ -36,7 +36,7 @@ export interface HallWindow {
 }
 
 export type CameraKind = 'fixed' | 'ptz'
-export type StampMode = 'reencode' | 'camera'
+export type StampMode = 'reencode' | 'camera' | 'none'
 
 export interface HallCamera {
   id: string
@@ -95,8 +95,16 @@ export interface AudioMeasured {
 
 export type TimeSource = 'sender-report' | 'arrival' | 'replay'
 
-/** What a camera that draws its own stamp was found to show. */
+/** A camera's clock as its sender reports show it. */
 export interface CameraClock {
+  verdict: 'good' | 'off' | 'time-zone' | 'unset' | 'stepping' | 'drifting'
+  hours: number | null
+  drift_ppm: number | null
+  text: Bilingual
+}
+
+/** What a camera that draws its own stamp was found to show. */
+export interface OwnClock {
   verdict: 'unknown' | 'right' | 'wrong' | 'frozen' | 'missing' | 'unreadable'
   since: Rfc3339 | null
   text: string | null
@@ -120,11 +128,14 @@ export interface CameraState {
   detail: string | null
   stamp_mode: StampMode
   stamped: boolean
-  camera_clock: CameraClock | null
+  /** A small picture is made or fetched for the wall. */
+  wall_picture: boolean
+  camera_clock: OwnClock | null
   video: VideoMeasured | null
   audio: AudioMeasured | null
   time_source: TimeSource | null
   clock_skew_ms: number | null
+  clock: CameraClock | null
   connections: number
 }
 
@@ -164,6 +175,9 @@ export interface Alarm {
 export interface ClockState {
   synchronised: boolean
   max_error_ms: number
+  limit_ms: number
+  source: string
+  leap: string | null
 }
 
 export interface HallState {
@@ -184,6 +198,8 @@ export interface RecordedSpan {
   from: Rfc3339
   to: Rfc3339
   stamped: boolean
+  /** How the server's clock was kept; left out where that is not known. */
+  clock?: 'disciplined' | 'undisciplined'
   /** It was lost and came back from the backup copy. */
   restored?: boolean
 }
@@ -217,12 +233,17 @@ export interface PlaybackGrant {
   camera: string
 }
 
+/** `full` as recorded, with sound; `wall` small and silent, for a tile. */
+export type PictureSize = 'full' | 'wall'
+
 /** Text messages of the live WebSocket; `format` and `fragment` are each followed by one binary message. */
 export type LiveMessage =
   | { type: 'format'; mime: string; generation: number }
-  | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean }
+  /** `stamped` is there for pictures only. */
+  | { type: 'fragment'; capture: Rfc3339; media_seconds: number; random_access: boolean; stamped?: boolean }
   | ({ type: 'waiting' } & Bilingual)
   | { type: 'skipped'; count: number }
+  | ({ type: 'picture'; picture: PictureSize; why?: string } & Partial<Bilingual>)
 
 export interface ApiErrorBody {
   error: { code: string; zh: string; en: string; request_id: string }

@@ -50,6 +50,10 @@ const en: Shape<typeof zh> = {
     unknown: 'Unknown',
     since: '{words} since {time}',
   },
+  stamp: {
+    added: 'Stamp added at viewing',
+    addedWhy: 'The recording itself carries no stamp: time and label are added when shown, from the time each picture was taken.',
+  },
   place: {
     windows: 'Window {ids}',
     ptz: 'PTZ',
@@ -259,9 +263,10 @@ const en: Shape<typeof zh> = {
     stamped: 'Stamped',
     notStamped: 'No stamp',
     byCamera: 'by the camera',
+    atViewing: 'when seen',
+    skew: '{n} s',
     ownClock: { unknown: 'not proven yet', right: 'time right', wrong: 'time wrong', frozen: 'time frozen', missing: 'no time', unreadable: 'time unread' },
     ownLabel: { 'not-attested': 'label not attested', same: 'label as attested', changed: 'label changed', missing: 'label missing' },
-    skew: '{n} ms',
     skewNone: 'not measured',
     timeSource: { 'sender-report': 'camera’s reports', arrival: 'from arrival', replay: 'replay clock' },
     cause: 'Cause',

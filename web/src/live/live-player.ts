@@ -5,14 +5,18 @@
 
 import { shallowReactive } from 'vue'
 import { liveAddress } from '@/api/client'
-import type { Bilingual, LiveMessage } from '@/api/types'
+import type { Bilingual, LiveMessage, PictureSize } from '@/api/types'
 import { instant } from '@/pure/beijing-time'
 import type { PictureFacts, TimeAnchor } from '@/pure/live-policy'
+import type { FrameStamp, LivePicture } from '@/pure/stamp-overlay'
+import { livePictureAt } from '@/pure/stamp-overlay'
 import { deafLimitMs, liveMove, reconnectDelayMs, shownCaptureMs } from '@/pure/live-policy'
 
 /** How often the policy is applied between fragments. */
 const BEAT_MS = 200
 const KEPT_ANCHORS = 100
+/** Pictures whose times are kept: ten seconds and more, far more than a live player lags. */
+const KEPT_PICTURES = 500
 
 /** What the page may read of a player; renewed in place. */
 export interface PlayerState {
@@ -23,19 +27,24 @@ export interface PlayerState {
   unsupported: string | null
   /** Fragments that the server left out because this viewer lagged. */
   skipped: number
+  /** Which picture the server sends; the full one where there is no wall picture. */
+  picture: PictureSize
 }
 
 export class LivePlayer {
   /** Pictures are due: the camera is measured as recording. */
   due = false
-  readonly state: PlayerState = shallowReactive({ connected: false, waiting: null, unsupported: null, skipped: 0 })
+  readonly state: PlayerState = shallowReactive({ connected: false, waiting: null, unsupported: null, skipped: 0, picture: 'full' })
   private socket: WebSocket | null = null
   private media: MediaSource | null = null
   private url: string | null = null
   private buffer: SourceBuffer | null = null
   private queue: BufferSource[] = []
   private anchors: TimeAnchor[] = []
+  private pictures: LivePicture[] = []
   private lastFrameMs: number | null = null
+  /** When the picture asked for began to come. */
+  private begunMs = Infinity
   private openedMs = performance.now()
   private heardMs = performance.now()
   private attempt = 0
@@ -45,11 +54,32 @@ export class LivePlayer {
   private readonly beat: ReturnType<typeof setInterval>
   private closed = false
 
-  constructor(private readonly video: HTMLVideoElement, private readonly camera: string) {
+  constructor(private readonly video: HTMLVideoElement, private readonly camera: string, private asked: PictureSize = 'full') {
     video.addEventListener('error', this.restart)
     this.watchFrames()
     this.beat = setInterval(() => this.keepUp(), BEAT_MS)
     this.connect()
+  }
+
+  /** Asks for the other picture of the camera; the last one stays until the first of it. */
+  ask(picture: PictureSize) {
+    if (this.closed || this.asked === picture) return
+    this.asked = picture
+    clearTimeout(this.retry)
+    this.attempt = 0
+    this.begunMs = Infinity
+    this.dropSocket()
+    this.connect()
+  }
+
+  /** Waits until the picture asked for is on the screen; false when it is not within `limitMs`. */
+  async showsAsked(limitMs: number): Promise<boolean> {
+    const end = performance.now() + limitMs
+    while (!this.closed && !((this.lastFrameMs ?? 0) > this.begunMs)) {
+      if (performance.now() > end) return false
+      await new Promise((done) => setTimeout(done, 50))
+    }
+    return !this.closed
   }
 
   /** What is known about the picture at this moment. */
@@ -69,6 +99,9 @@ export class LivePlayer {
     return this.lastFrameMs === null ? null : shownCaptureMs(this.anchors, this.video.currentTime)
   }
 
+  /** What belongs to the picture presented at a media time: when it was taken, and whether it carries the stamp. */
+  readonly frameAt = (mediaSeconds: number): FrameStamp | null => livePictureAt(this.pictures, mediaSeconds)
+
   close() {
     this.closed = true
     clearTimeout(this.retry)
@@ -80,7 +113,9 @@ export class LivePlayer {
 
   private connect() {
     this.heardMs = performance.now()
-    const socket = new WebSocket(liveAddress(this.camera))
+    // Only a view that asks for the wall picture is told which one it gets.
+    this.state.picture = 'full'
+    const socket = new WebSocket(liveAddress(this.camera, this.asked))
     this.socket = socket
     socket.binaryType = 'arraybuffer'
     let expected: 'media' | 'nothing' = 'nothing'
@@ -115,9 +150,16 @@ export class LivePlayer {
         this.fruitless = 0
         this.anchors.push({ captureMs: instant(message.capture), mediaSeconds: message.media_seconds })
         if (this.anchors.length > KEPT_ANCHORS) this.anchors.shift()
+        if (message.stamped !== undefined) {
+          this.pictures.push({ captureMs: instant(message.capture), mediaSeconds: message.media_seconds, stamped: message.stamped })
+          if (this.pictures.length > KEPT_PICTURES) this.pictures.shift()
+        }
         break
       case 'waiting':
         this.state.waiting = { zh: message.zh, en: message.en }
+        break
+      case 'picture':
+        this.state.picture = message.picture
         break
       case 'skipped':
         this.state.skipped += message.count
@@ -128,6 +170,7 @@ export class LivePlayer {
   /** Opens a new source of media for a new format. The last picture stays until the first new one. */
   private start(mime: string) {
     this.dropMedia()
+    this.begunMs = performance.now()
     if (!MediaSource.isTypeSupported(mime)) {
       this.state.unsupported = mime
       return
@@ -227,6 +270,7 @@ export class LivePlayer {
   private dropMedia() {
     this.queue = []
     this.anchors = []
+    this.pictures = []
     this.buffer = null
     this.media = null
     if (this.url) URL.revokeObjectURL(this.url)

@@ -4,13 +4,15 @@
  */
 
 import Hls from 'hls.js/light'
-import type { ErrorData } from 'hls.js'
+import type { ErrorData, Fragment } from 'hls.js'
 import { shallowReactive } from 'vue'
 import { ApiError, asApiError, openPlayback, readTimeline } from '@/api/client'
 import { DAY_MS, SECOND_MS, instant } from '@/pure/beijing-time'
 import { whyNothing } from '@/pure/lane'
 import type { ListedFragment, Source } from '@/pure/playback'
 import { frameStep, grantSpan, landing, mediaPlace, wallTimeAt } from '@/pure/playback'
+import type { FrameStamp, StampEntry } from '@/pure/stamp-overlay'
+import { recordedPictureAt, unstampedOf } from '@/pure/stamp-overlay'
 import { serverTime } from '@/stores/clock'
 
 export type Status = 'empty' | 'loading' | 'ready' | 'nothing' | 'failed'
@@ -43,6 +45,10 @@ export class RecordingPlayer {
   private hls: Hls | null = null
   private source: Source | null = null
   private list: ListedFragment[] = []
+  private stamps: StampEntry[] = []
+  /** Track time minus media time of the entries loaded so far, by number, and of each discontinuity as last told. */
+  private shifts = new Map<number, number>()
+  private shiftOf = new Map<number, number>()
   private grantToMs: number | null = null
   private askedMs = 0
   private frameSeconds: number | null = null
@@ -147,9 +153,26 @@ export class RecordingPlayer {
     this.hls = null
   }
 
+  /** What belongs to the picture presented at a media time: when it was taken, and whether it carries the stamp. */
+  readonly frameAt = (mediaSeconds: number): FrameStamp | null => recordedPictureAt(this.stamps, mediaSeconds)
+
+  private takeList(fragments: Fragment[]) {
+    this.list = listed(fragments)
+    this.stamps = fragments.map(({ sn, start, duration, rawProgramDateTime, tagList }) => ({
+      start,
+      duration,
+      programDateTime: rawProgramDateTime,
+      shiftSeconds: typeof sn === 'number' ? (this.shifts.get(sn) ?? null) : null,
+      unstamped: unstampedOf(tagList),
+    }))
+  }
+
   private load(url: string, atMs: number, order: number) {
     this.hls?.destroy()
     this.list = []
+    this.stamps = []
+    this.shifts.clear()
+    this.shiftOf.clear()
     this.frameSeconds = null
     this.shortestFrame = Infinity
     const hls = new Hls({
@@ -166,13 +189,23 @@ export class RecordingPlayer {
     this.hls = hls
     hls.on(Hls.Events.MANIFEST_PARSED, (_, data) => {
       const details = data.levels[0]?.details
-      if (details) this.list = listed(details.fragments)
+      if (details) this.takeList(details.fragments)
       const place = mediaPlace(this.list, atMs)
       // The list may end a little before what the timeline promised: then its last part is the closest there is.
       hls.startLoad(place?.seconds ?? this.list.at(-1)?.start ?? -1)
     })
     hls.on(Hls.Events.LEVEL_UPDATED, (_, data) => {
-      this.list = listed(data.details.fragments)
+      this.takeList(data.details.fragments)
+    })
+    // Where hls.js puts the recording's own time axis on the player's: needed to know each picture's time to the microsecond.
+    hls.on(Hls.Events.INIT_PTS_FOUND, (_, data) => {
+      this.shiftOf.set(data.frag.cc, -data.initPTS / data.timescale)
+    })
+    hls.on(Hls.Events.FRAG_PARSED, (_, { frag }) => {
+      const shift = this.shiftOf.get(frag.cc)
+      if (shift !== undefined && typeof frag.sn === 'number') this.shifts.set(frag.sn, shift)
+      const details = hls.levels[frag.level]?.details
+      if (details) this.takeList(details.fragments)
     })
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       if (order !== this.order || this.state.status === 'ready') return
@@ -212,6 +245,7 @@ export class RecordingPlayer {
     this.hls?.destroy()
     this.hls = null
     this.list = []
+    this.stamps = []
     this.note()
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { formatAge, formatBytes, formatSigned, levelShare } from './figures'
+import { formatAge, formatBytes, formatSigned, formatSkew, levelShare } from './figures'
 
 it('bytes are shown with three figures and their unit', () => {
   expect([0, 999, 1000, 734_200_000_000, 1_824_000_000_000, 999_900].map(formatBytes)).toEqual([
@@ -17,6 +17,10 @@ it('ages are exact while they are short', () => {
 
 it('differences carry a sign', () => {
   expect([12.4, -340, 0.2].map(formatSigned)).toEqual(['+12', '−340', '0'])
+})
+
+it('a clock’s difference is shown in seconds, the finer the smaller', () => {
+  expect([3, -4, 120, -940, 5000, -90_040, 28_800_120].map(formatSkew)).toEqual(['0', '0', '+0.12', '−0.94', '+5.0', '−90.0', '+28800'])
 })
 
 it('silence is an empty bar and full scale a full one', () => {

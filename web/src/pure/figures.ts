@@ -29,6 +29,13 @@ export function formatSigned(value: number): string {
   return rounded < 0 ? `−${-rounded}` : rounded > 0 ? `+${rounded}` : '0'
 }
 
+/** Milliseconds as signed seconds: `+0.12`, `−5.0`, `+28800`. Close differences show two digits, far ones none. */
+export function formatSkew(ms: number): string {
+  const s = Math.abs(ms) / 1000
+  const text = s < 1 ? s.toFixed(2) : s < 100 ? s.toFixed(1) : s.toFixed(0)
+  return Number(text) === 0 ? '0' : `${ms < 0 ? '−' : '+'}${text}`
+}
+
 /** Loudness as the filled share of a bar: −60 dB is empty, 0 dB full. */
 export function levelShare(dbfs: number): number {
   return Math.min(1, Math.max(0, (dbfs + 60) / 60))

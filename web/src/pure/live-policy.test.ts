@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deafLimitMs, liveMove, pictureOf, reconnectDelayMs, shownCaptureMs, stillForMs } from './live-policy'
+import { deafLimitMs, liveMove, pictureOf, pictureToAsk, reconnectDelayMs, shownCaptureMs, stillForMs } from './live-policy'
 
 const facts = { nowMs: 100_000, openedMs: 90_000, lastFrameMs: null, connected: true, waiting: false, unsupported: false }
 
@@ -42,6 +42,14 @@ describe('the live player', () => {
     expect(shownCaptureMs(anchors, 11.5)).toBe(1_001_500)
     expect(shownCaptureMs(anchors, 12.25)).toBe(1_005_250)
     expect(shownCaptureMs([], 1)).toBeNull()
+  })
+})
+
+describe('which picture a tile asks for', () => {
+  it('is the small one among others, the full one when it is looked at closely or listened to', () => {
+    expect(pictureToAsk({ large: false, audible: false })).toBe('wall')
+    expect(pictureToAsk({ large: true, audible: false })).toBe('full')
+    expect(pictureToAsk({ large: false, audible: true })).toBe('full')
   })
 })
 

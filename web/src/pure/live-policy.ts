@@ -51,6 +51,13 @@ export function liveMove({ currentTime, ranges, paused }: LiveMoment): LiveMove 
   return { seekTo, rate, trimBefore, play: paused }
 }
 
+/**
+ * Which picture a tile asks for: the small one, unless it is looked at closely or listened to. The small one is silent.
+ */
+export function pictureToAsk(tile: { large: boolean; audible: boolean }): 'full' | 'wall' {
+  return tile.large || tile.audible ? 'full' : 'wall'
+}
+
 /** Waiting time before connection attempt `attempt` (0 is the first after a loss). `chance` is in 0..1 and spreads the viewers. */
 export function reconnectDelayMs(attempt: number, chance: number): number {
   const base = Math.min(15_000, 500 * 2 ** Math.min(attempt, 10))
