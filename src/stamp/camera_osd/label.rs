@@ -1,25 +1,29 @@
 //! Whether the label a camera draws (division, hall, zone) still looks as the installer attested it. Pure.
 //!
-//! Not reading but comparing: hard edges, white against its dark outline, stay where they are whatever moves behind the letters. The
-//! attested picture's edges are those that several pictures share; each cell of the region, about a character large, must still have
-//! most of its own.
+//! Not reading but comparing: along hard edges, white against its dark outline, bright stays bright and dark stays dark whatever moves
+//! behind the letters. The attested pixels are those that several pictures share; each cell of the region, smaller than a character, must
+//! still have most of its own.
 
 use serde::{Deserialize, Serialize};
 
 use super::picture::{Area, Luma};
 
-/// Brightness must change by this much within two pixels to be an edge of writing.
-const HARD: i32 = 70;
-/// Cells across the height of the picture: a cell is about as large as a character of a label.
-const CELLS_DOWN: usize = 27;
-/// A cell with fewer edge pixels than this part of it says nothing.
-const TELLING: usize = 24;
+/// The brightest and the darkest pixel within two pixels must differ by this much to be an edge of writing.
+const HARD: u8 = 90;
+/// And a pixel must lie this far to one side of their middle to be bright or dark.
+const CLEAR: u8 = 22;
+/// Cells across the height of the picture: a cell is about half as wide as a digit of a label is high.
+const CELLS_DOWN: usize = 72;
+/// A cell with fewer attested pixels than one in so many says nothing.
+const TELLING: usize = 4;
 /// Fewer telling cells than this are no label.
 const FEWEST_CELLS: usize = 3;
-/// Part of its attested edges a cell must still have, in percent.
-const SAME_PERCENT: usize = 50;
-/// Below this part of all edges nothing is left of the label, in percent.
-const GONE_PERCENT: usize = 35;
+/// Part of its attested pixels a cell must still have, in percent.
+const SAME_PERCENT: usize = 65;
+/// So many cells that have lost part of their pixels are a change: less than one digit's.
+const LOST_CELLS: usize = 2;
+/// Below this part of all pixels nothing is left of the label, in percent.
+const GONE_PERCENT: usize = 25;
 
 /// How the label stands against the attested picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,7 +52,7 @@ impl LabelVerdict {
     }
 }
 
-/// The edges of an attested label.
+/// What an attested label looks like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelReference {
     /// Width of the pictures it was taken from.
@@ -57,8 +61,8 @@ pub struct LabelReference {
     pub picture_height: usize,
     /// Where it stands in them.
     pub area: Area,
-    /// A bit per pixel of the area, row by row, the highest bit first, in hexadecimal.
-    edges: String,
+    /// Two bits per pixel of the area, row by row, the highest first, in hexadecimal: 1 bright, 2 dark, 0 neither.
+    sides: String,
 }
 
 /// Why a label cannot be attested.
@@ -75,7 +79,7 @@ pub enum LabelError {
     NothingWritten {
         /// Where it was looked for.
         area: Area,
-        /// Places about a character large that have hard edges.
+        /// Places smaller than a character that have hard edges.
         cells: usize,
     },
 }
@@ -91,84 +95,105 @@ impl LabelReference {
         if others.iter().any(|p| (p.width(), p.height()) != (first.width(), first.height())) {
             return Err(LabelError::NoPictures);
         }
-        let mut edges = edges(first);
+        let mut sides = sides(first);
         for other in others {
-            let theirs = thickened(&self::edges(other), first.width());
-            edges.iter_mut().zip(theirs).for_each(|(edge, there)| *edge &= there);
+            let theirs = self::sides(other);
+            sides.iter_mut().zip(theirs).filter(|(side, theirs)| **side != *theirs).for_each(|(side, _)| *side = Side::Neither);
         }
         let area = Area { width: first.width(), height: first.height(), ..area };
-        let cells = cells(&edges, &edges, area, picture_height).len();
+        let cells = cells(&sides, &sides, area, picture_height).len();
         if cells < FEWEST_CELLS {
             return Err(LabelError::NothingWritten { area, cells });
         }
-        let digits = edges.chunks(4).map(|bits| bits.iter().enumerate().map(|(n, b)| u32::from(*b) << (3 - n)).sum::<u32>());
-        let edges = digits.filter_map(|d| char::from_digit(d, 16)).collect();
-        Ok(Self { picture_width, picture_height, area, edges })
+        let sides = sides.chunks(2).filter_map(|pair| {
+            let bits = pair.iter().fold(0, |bits, side| bits << 2 | *side as u32);
+            char::from_digit(if pair.len() == 1 { bits << 2 } else { bits }, 16)
+        });
+        let sides = sides.collect();
+        Ok(Self { picture_width, picture_height, area, sides })
     }
 
     /// Compares the same region of another picture. A picture of another size cannot show the same pixels: that is a change.
     pub fn compare(&self, region: &Luma, picture_width: usize, picture_height: usize) -> LabelVerdict {
+        match self.weigh(region, picture_width, picture_height) {
+            None => LabelVerdict::Changed,
+            Some((kept_percent, _)) if kept_percent < GONE_PERCENT => LabelVerdict::Missing,
+            Some((_, lost)) if lost >= LOST_CELLS => LabelVerdict::Changed,
+            Some(_) => LabelVerdict::Same,
+        }
+    }
+
+    /// How many percent of all attested pixels are as they were, and how many cells have lost too many of theirs; `None` for a picture of another
+    /// size.
+    fn weigh(&self, region: &Luma, picture_width: usize, picture_height: usize) -> Option<(usize, usize)> {
         let area = self.area;
         let same_size = (picture_width, picture_height) == (self.picture_width, self.picture_height)
             && (region.width(), region.height()) == (area.width, area.height);
-        if !same_size {
-            return LabelVerdict::Changed;
+        let side = |bits: u32| match bits & 3 {
+            1 => Side::Bright,
+            2 => Side::Dark,
+            _ => Side::Neither,
+        };
+        let pairs = self.sides.chars().map(|c| c.to_digit(16).unwrap_or(0)).flat_map(|d| [side(d >> 2), side(d)]);
+        let attested: Vec<Side> = pairs.take(area.width * area.height).collect();
+        if !same_size || attested.len() < area.width * area.height {
+            return None;
         }
-        let bits = self.edges.chars().flat_map(|c| {
-            let digit = c.to_digit(16).unwrap_or(0);
-            (0..4).map(move |n| digit >> (3 - n) & 1 == 1)
-        });
-        let attested: Vec<bool> = bits.take(area.width * area.height).collect();
-        if attested.len() < area.width * area.height {
-            return LabelVerdict::Changed;
-        }
-        let now = thickened(&edges(region), area.width);
-        let cells = cells(&attested, &now, area, picture_height);
+        let cells = cells(&attested, &sides(region), area, picture_height);
         let (had, kept) = cells.iter().fold((0, 0), |(had, kept), (h, k)| (had + h, kept + k));
-        if kept * 100 < had * GONE_PERCENT {
-            LabelVerdict::Missing
-        } else if cells.iter().any(|(had, kept)| kept * 100 < had * SAME_PERCENT) {
-            LabelVerdict::Changed
-        } else {
-            LabelVerdict::Same
-        }
+        let lost = cells.iter().filter(|(had, kept)| kept * 100 < had * SAME_PERCENT).count();
+        Some((kept * 100 / had.max(1), lost))
     }
 }
 
-/// Pixels at which brightness changes hard.
-fn edges(picture: &Luma) -> Vec<bool> {
+/// On which side of a hard edge a pixel lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Neither = 0,
+    Bright = 1,
+    Dark = 2,
+}
+
+fn sides(picture: &Luma) -> Vec<Side> {
     let (width, height) = (picture.width(), picture.height());
-    let mut edges = vec![false; width * height];
-    for y in 1..height.saturating_sub(1) {
-        for x in 1..width.saturating_sub(1) {
-            let at = |x, y| i32::from(picture.at(x, y));
-            let across = (at(x + 1, y) - at(x - 1, y)).abs();
-            let down = (at(x, y + 1) - at(x, y - 1)).abs();
-            edges[y * width + x] = across.max(down) >= HARD;
-        }
-    }
-    edges
+    let least = extremes(picture, u8::min);
+    let most = extremes(picture, u8::max);
+    (0..width * height)
+        .map(|n| {
+            let (least, most) = (least[n], most[n]);
+            if most - least < HARD {
+                return Side::Neither;
+            }
+            let (middle, here) = (least + (most - least) / 2, picture.pixels()[n]);
+            if here >= middle.saturating_add(CLEAR) {
+                Side::Bright
+            } else if here.saturating_add(CLEAR) <= middle {
+                Side::Dark
+            } else {
+                Side::Neither
+            }
+        })
+        .collect()
 }
 
-/// One pixel more on every side: coding moves edges a little.
-fn thickened(edges: &[bool], width: usize) -> Vec<bool> {
-    let mut out = edges.to_vec();
-    if width == 0 {
-        return out;
-    }
-    let height = edges.len() / width;
-    for (n, _) in edges.iter().enumerate().filter(|(_, edge)| **edge) {
-        let (x, y) = (n % width, n / width);
-        for ny in y.saturating_sub(1)..(y + 2).min(height) {
-            out[ny * width + x.saturating_sub(1)..ny * width + (x + 2).min(width)].fill(true);
-        }
-    }
-    out
+/// The brightest or darkest of the five by five pixels around each: first along rows, then down columns.
+fn extremes(picture: &Luma, pick: fn(u8, u8) -> u8) -> Vec<u8> {
+    let (width, height) = (picture.width(), picture.height());
+    let along = |y: usize, x: usize| {
+        let row = &picture.row(y)[x.saturating_sub(2)..(x + 3).min(width)];
+        row.iter().copied().reduce(pick).unwrap_or(0)
+    };
+    let rows: Vec<u8> = (0..width * height).map(|n| along(n / width, n % width)).collect();
+    let down = |y: usize, x: usize| {
+        let column = (y.saturating_sub(2)..(y + 3).min(height)).map(|y| rows[y * width + x]);
+        column.reduce(pick).unwrap_or(0)
+    };
+    (0..width * height).map(|n| down(n / width, n % width)).collect()
 }
 
-/// Attested edges of each telling cell, and how many of them are there now.
-fn cells(attested: &[bool], now: &[bool], area: Area, picture_height: usize) -> Vec<(usize, usize)> {
-    let side = (picture_height / CELLS_DOWN).max(8);
+/// Attested pixels of each telling cell, and how many of them are as they were.
+fn cells(attested: &[Side], now: &[Side], area: Area, picture_height: usize) -> Vec<(usize, usize)> {
+    let side = (picture_height / CELLS_DOWN).max(6);
     let mut cells = Vec::new();
     for top in (0..area.height).step_by(side) {
         for left in (0..area.width).step_by(side) {
@@ -177,11 +202,12 @@ fn cells(attested: &[bool], now: &[bool], area: Area, picture_height: usize) -> 
                 for x in left..(left + side).min(area.width) {
                     let n = y * area.width + x;
                     pixels += 1;
-                    had += usize::from(attested[n]);
-                    kept += usize::from(attested[n] && now[n]);
+                    let counts = attested[n] != Side::Neither;
+                    had += usize::from(counts);
+                    kept += usize::from(counts && now[n] == attested[n]);
                 }
             }
-            if had * TELLING >= pixels && had >= 12 {
+            if had * TELLING >= pixels && had >= 8 {
                 cells.push((had, kept));
             }
         }
