@@ -157,7 +157,9 @@ fn pass(way: Way, format: &VideoFormat, units: &[VideoUnit]) -> Pass {
 fn main() {
     let (format, units) = hall_clip();
     let seconds = units.len() as f64 / 25.0;
-    println!("1080p25 hall clip of {seconds} s, x264 superfast 3000 kbit/s, wall 640 x 360, 10 a second, 250 kbit/s; {ROUNDS} rounds");
+    println!(
+        "1080p25 hall clip of {seconds} s, x264 superfast 3000 kbit/s, wall 640 x 360, 10 a second, 250 kbit/s; {ROUNDS} rounds"
+    );
     let ways = [Way::Alone, Way::NobodyLooks, Way::Watched];
     let mut figures: [Vec<f64>; 3] = Default::default();
     for round in 0..ROUNDS {
@@ -180,6 +182,14 @@ fn main() {
         (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
     };
     let [alone, idle, watched] = figures.each_ref().map(|f| median(f));
-    println!("median: alone {alone:.3}, nobody looks {idle:.3} ({:+.1} %), watched {watched:.3} ({:+.1} %)", (idle / alone - 1.0) * 100.0, (watched / alone - 1.0) * 100.0);
-    println!("a wall picture costs {:.1} ms CPU per stream-second beside {:.1} ms of the stamp", (watched - alone) * 1000.0, alone * 1000.0);
+    println!(
+        "median: alone {alone:.3}, nobody looks {idle:.3} ({:+.1} %), watched {watched:.3} ({:+.1} %)",
+        (idle / alone - 1.0) * 100.0,
+        (watched / alone - 1.0) * 100.0
+    );
+    println!(
+        "a wall picture costs {:.1} ms CPU per stream-second beside {:.1} ms of the stamp",
+        (watched - alone) * 1000.0,
+        alone * 1000.0
+    );
 }

@@ -241,14 +241,14 @@ mod tests {
     #[test]
     fn who_joins_after_the_source_has_ended_gets_nothing_old() {
         let channel = LiveChannel::new();
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         channel.publish(&picture(0, true));
         channel.clear();
         let join = channel.join();
         assert!(join.init.is_none() && join.backlog.is_empty());
         channel.publish(&picture(1, true));
         assert!(channel.join().backlog.is_empty(), "its format has not come");
-        channel.publish_format(&format());
+        channel.publish_format(&format(), true);
         assert_eq!(channel.join().init.unwrap().generation, 2);
     }
 
