@@ -39,6 +39,7 @@ vlc-plugin-base|VLC 的插件 · its plugins
 tesseract-ocr|用独立程序读回叠加文字 · reads the stamp back by a program not ours
 tesseract-ocr-chi-sim|它的简体中文数据 · its data for simplified Chinese
 ffmpeg|用独立程序检查每个录像文件 · checks every file by a program not ours
+fonts-dejavu-core|摄像机自带时间的测试字体 · fonts of cameras'"'"' own clocks, for tests
 openssl|用独立程序核验签名 · checks signatures by a program not ours
 mount|测试用的小磁盘 · small disks for the tests
 util-linux|无权挂载时另开名字空间 · a namespace of its own where mounting is not allowed'

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 
 use jiancha::hall::ComplaintKind::{self, *};
 use jiancha::hall::{
-    CameraKind, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, Hall, RtspTransport, SecretFile, Severity, SoundSource,
-    StampLayout, StampMode, StopClass, Surroundings, load, load_without_secrets, parse_with,
+    CameraKind, CameraOsd, Complaint, Complaints, Corner, DeleteWhen, FreeTarget, GiveUp, Hall, PictureArea, RtspTransport,
+    SecretFile, Severity, SoundSource, StampLayout, StampMode, StampWork, StopClass, Surroundings, load, load_without_secrets,
+    parse_with,
 };
+use jiancha::media::VideoCodec;
 use proptest::prelude::*;
 
 /// A world with one variable and a few password files.
@@ -118,6 +120,17 @@ fn the_smallest_file_records_with_defaults_for_everything_else() {
     assert_eq!((hall.stamp.encoder.as_str(), hall.stamp.bitrate_kbps), ("auto", 3000));
     assert_eq!(hall.viewer.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(hall.label_lines(camera), ["长春市朝阳区 重庆街道便民服务中心".to_owned(), "综合受理区 3、4号窗口".to_owned()]);
+}
+
+#[test]
+fn what_goes_when_stamping_lags_is_the_sites_choice_and_the_wall_goes_first_by_default() {
+    let (hall, _) = read(SMALLEST).unwrap();
+    let default = StampWork { codec: None, give_up: vec![GiveUp::Wall, GiveUp::Stamp], rest_seconds: 30 };
+    assert_eq!(hall.stamp.work, default);
+    let own = "[stamp]\ncodec = \"h265\"\ngive_up = [\"half-rate\", \"stamp\"]\nrest_seconds = 5\n[viewer]";
+    let (hall, _) = read(&with_line(36, own)).unwrap();
+    let chosen = StampWork { codec: Some(VideoCodec::H265), give_up: vec![GiveUp::HalfRate, GiveUp::Stamp], rest_seconds: 5 };
+    assert_eq!(hall.stamp.work, chosen);
 }
 
 #[test]
@@ -255,6 +268,13 @@ fn every_fault_is_told_by_line_key_and_kind() {
         (36, "[recording]\nsync_seconds = 2.5\n[viewer]", &[(37, "recording.sync_seconds", WrongType)]),
         (36, "[stamp]\nbitrate_kbps = 50000\n[viewer]", &[(37, "stamp.bitrate_kbps", OutOfRange)]),
         (36, "[stamp]\nfont = \"/none.ttc\"\n[viewer]", &[(37, "stamp.font", BadValue)]),
+        (36, "[stamp]\ncodec = \"h266\"\n[viewer]", &[(37, "stamp.codec", BadValue)]),
+        (36, "[stamp]\nrest_seconds = 0\n[viewer]", &[(37, "stamp.rest_seconds", OutOfRange)]),
+        (36, "[stamp]\ngive_up = \"stamp\"\n[viewer]", &[(37, "stamp.give_up", WrongType)]),
+        (36, "[stamp]\ngive_up = []\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"stamp\", \"wall\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"wall\", \"wall\", \"stamp\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
+        (36, "[stamp]\ngive_up = [\"sound\", \"stamp\"]\n[viewer]", &[(37, "stamp.give_up", BadValue)]),
     ];
     for (line, text, expected) in cases {
         let file = with_line(*line, text);
@@ -521,6 +541,49 @@ fn wrong_hours_and_a_calendar_folder_that_is_not_there_are_told_with_their_lines
     assert_eq!(told(&read(&all_day).expect_err("refused").list), [(10, "zone[Z1].hours", BadValue)]);
     let (_, warnings) = read(&format!("{SMALLEST}[calendar]\noverrides = \"nowhere\"\n")).expect("accepted");
     assert_eq!(told(&warnings), [(39, "calendar.overrides", BadValue)]);
+}
+
+#[test]
+fn where_a_camera_draws_its_clock_and_how_it_is_proven() {
+    let (hall, _) = read(SMALLEST).expect("good");
+    let settings = hall.camera_clock;
+    assert_eq!((settings.interval.as_secs(), settings.tolerance_seconds, settings.confirmations), (60, 2, 2));
+    assert_eq!(hall.cameras[0].osd, CameraOsd::default());
+
+    let own = with_line(
+        17,
+        "stamp = \"camera\"\nosd_clock = { x = 0, y = 0.02, width = 0.45, height = 0.06 }\n\
+         osd_label = { x = 1000, y = 900, width = 900, height = 160 }",
+    ) + "\n[camera_clock]\ninterval_seconds = 30\ntolerance_seconds = 5\nconfirmations = 3\n";
+    let (hall, _) = read(&own).expect("good");
+    assert_eq!(hall.cameras[0].osd.clock, Some(PictureArea::Parts([0.0, 0.02, 0.45, 0.06])));
+    assert_eq!(hall.cameras[0].osd.label, Some(PictureArea::Pixels([1000, 900, 900, 160])));
+    assert_eq!(hall.cameras[0].osd.clock.map(|a| a.in_pixels(1920, 1080)), Some([0, 22, 864, 65]));
+    assert_eq!(PictureArea::Pixels([1000, 900, 900, 160]).in_pixels(1280, 720), [1000, 720, 280, 0]);
+    let settings = hall.camera_clock;
+    assert_eq!((settings.interval.as_secs(), settings.tolerance_seconds, settings.confirmations), (30, 5, 3));
+
+    let cases = [
+        ("osd_clock = { x = 0.6, y = 0.02, width = 0.45, height = 0.06 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = { x = 0.1, y = 0.02, width = 0.45 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = { x = 10, y = 20, width = 0, height = 30 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = { x = -10, y = 20, width = 100, height = 30 }", "camera[C3].osd_clock", OutOfRange),
+        ("osd_clock = \"top left\"", "camera[C3].osd_clock", WrongType),
+        ("osd_watch = true", "camera[C3].osd_watch", UnknownKey),
+    ];
+    for (line, key, kind) in cases {
+        let complaints = read(&with_line(17, line)).expect_err(line);
+        assert_eq!(told(&complaints.list), [(17, key, kind)], "{line}");
+    }
+    let line = SMALLEST.lines().count() + 2;
+    for (text, key, kind) in [
+        ("interval_seconds = 4", "interval_seconds", OutOfRange),
+        ("tolerance_seconds = 0", "tolerance_seconds", OutOfRange),
+        ("seconds = 60", "seconds", UnknownKey),
+    ] {
+        let complaints = read(&format!("{SMALLEST}\n[camera_clock]\n{text}\n")).expect_err(text);
+        assert_eq!(told(&complaints.list), [(line + 1, format!("camera_clock.{key}").as_str(), kind)], "{text}");
+    }
 }
 
 #[test]

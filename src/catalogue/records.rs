@@ -118,6 +118,14 @@ pub enum LedgerEvent {
         /// The root now.
         to: String,
     },
+    /// The way in which the picture is stamped changed; recording went on.
+    Stamp {
+        /// Name of the encoder that stamps; `none` when pictures pass through without the stamp.
+        by: String,
+        /// What is given up because the machine cannot keep up, such as `wall` or `half-rate`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        given_up: Vec<String>,
+    },
     /// Recording stopped, or could not start, for this cause.
     Stopped {
         /// Why.
@@ -128,7 +136,7 @@ pub enum LedgerEvent {
 impl LedgerEvent {
     /// True for events that begin or end recording.
     pub fn is_about_recording(&self) -> bool {
-        !matches!(self, Self::Moved { .. })
+        !matches!(self, Self::Moved { .. } | Self::Stamp { .. })
     }
 }
 

@@ -7,13 +7,14 @@ use super::storage::Book;
 use super::{ConfigArg, print_text};
 use crate::calendar::Source;
 use crate::hall::{self, Hall, StampSettings};
+use crate::observe::doctor::encoders::EncoderRow;
 use crate::observe::doctor::{
-    Finding, Report, Standing, both, capacity, disk, hall_file, labels, machine, network, not_without_hall, plugins,
+    Finding, Report, Standing, both, capacity, disk, encoders, hall_file, labels, machine, network, not_without_hall, plugins,
 };
 use crate::retention::capacity::measured::{self, measure};
 use crate::retention::capacity::{self as sizing, CameraRate};
+use crate::stamp::check;
 use crate::stamp::text::TIME_CHARACTERS;
-use crate::stamp::{check, encoders};
 use crate::time::{Clock as _, SystemClock, kernel_clock};
 
 /// Arguments of `jiancha doctor`.
@@ -41,7 +42,8 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 fn examine(config: &Path) -> Report {
     let (hall, mut findings) = read_hall(config);
     let stamp = hall.as_ref().map(|h| h.stamp.clone());
-    findings.extend(plugins_and_font(stamp));
+    let mut encoders = Vec::new();
+    findings.extend(plugins_and_font(stamp, &mut encoders));
     let chrony = crate::time::chrony::ask();
     let limits = hall.as_ref().map(|h| h.time).unwrap_or_default();
     findings.push(machine::clock(kernel_clock(), chrony.as_ref(), limits.server_error_ms()));
@@ -60,7 +62,7 @@ fn examine(config: &Path) -> Report {
             findings.extend(checks.into_iter().chain(more).map(|(id, check)| not_without_hall(id, check)));
         }
     }
-    Report { findings }
+    Report { findings, encoders }
 }
 
 /// Reads hall.toml. When only passwords are missing, the rest of the hall is still examined.
@@ -78,14 +80,15 @@ fn read_hall(config: &Path) -> (Option<Hall>, Vec<Finding>) {
     }
 }
 
-fn plugins_and_font(stamp: Option<StampSettings>) -> Vec<Finding> {
+fn plugins_and_font(stamp: Option<StampSettings>, rows: &mut Vec<EncoderRow>) -> Vec<Finding> {
     // Without a hall the machine is judged for the defaults.
     let stamp = stamp.unwrap_or_default();
     let mut findings = Vec::new();
     match plugins::gstreamer_elements() {
         Ok(is_there) => {
             findings.extend(plugins::elements(is_there));
-            findings.extend(plugins::encoders(&stamp.encoder, &encoders::probe(&stamp)));
+            *rows = encoders::look(&stamp);
+            findings.extend(encoders::judge(&stamp.encoder, rows));
         }
         Err(why) => findings.push(Finding::bad(
             "gstreamer",

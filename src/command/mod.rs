@@ -21,6 +21,7 @@ macro_rules! remark {
 
 pub mod backup;
 pub mod calendar;
+pub mod camera_clock;
 pub mod doctor;
 pub mod export;
 pub mod hold;
@@ -102,6 +103,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Storage roots: whether each one's own disk is there; and taking another disk for one after an exchange.
     Storage(storage::StorageArgs),
+    /// The time and label cameras draw themselves: what was read, attest a label, read a picture file.
+    CameraClock(camera_clock::CameraClockArgs),
     /// List, add and remove people who may sign in to the viewer, and set their passwords.
     User(user::UserArgs),
 }
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args).into(),
         Command::Backup(args) => backup::run(&args).into(),
         Command::Storage(args) => storage::run(&args).into(),
+        Command::CameraClock(args) => camera_clock::run(&args).into(),
         Command::User(args) => user::run(&args),
     }
 }

@@ -165,8 +165,8 @@ fn replay_camera(
     let settings = run_settings(hall, camera, roots.clone(), Arc::new(LiveChannel::new()), Arc::new(Meter::default()));
     let note = |event, at| catalogue.note(&LedgerRow { camera: camera.id.clone(), at, event, detail: String::new() });
     note(LedgerEvent::Started, args.start).map_err(|e| e.to_string())?;
-    let mut run =
-        Run::start(settings, run_name(&camera.id, args.start), media.format(), encoder.as_ref()).map_err(|e| e.to_string())?;
+    let name = run_name(&camera.id, args.start);
+    let mut run = Run::start(settings, name, media.format(), encoder.as_ref(), None).map_err(|e| e.to_string())?;
     let micros = i64::from(args.seconds) * MICROS_PER_SECOND;
     for unit in media.units(args.start, micros) {
         clock.advance_to(unit.capture());

@@ -16,7 +16,8 @@ pub struct SimulateArgs {
     /// Address and port of the control port, which makes cameras misbehave.
     ///
     /// GET /cameras lists them; POST /cameras/ID/FAULT with FAULT one of close, stall, password, drip, black, freeze, resolution,
-    /// mute, clock?offset_ms=N, clock-drift?ppm=N, clock-unset brings it about, for good or with ?for_seconds=N; close?once=1 only drops the sessions;
+    /// mute, clock?offset_ms=N, clock-drift?ppm=N, clock-unset, and for `own-clock` osd-offset?offset_ms=N, osd-freeze, osd-off, osd-label brings it
+    /// about, for good or with ?for_seconds=N; close?once=1 only drops the sessions;
     /// POST /cameras/ID/heal takes all away.
     #[arg(long, value_name = "ADDRESS")]
     control: Option<SocketAddr>,

@@ -6,19 +6,20 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::sync::watch;
 
-use super::run::{Run, RunError, RunSettings, name};
+use super::run::{Leftover, Run, RunError, RunSettings, apart, name};
+use super::stampers::Stampers;
+use super::stamping::{HARD_LAG_MICROS, Stamping, Way};
 use crate::catalogue::{Catalogue, GapCause, LedgerEvent, LedgerRow};
 use crate::hall::{Camera, StampMode};
 use crate::media::{AccessUnit, StreamFormat};
+use crate::observe::stamp_alarms::{DeadEncoder, StampStanding};
 use crate::source::reconnect::Reconnect;
 use crate::source::rtsp::{SessionSettings, session};
 use crate::source::{SessionEnd, SourceEvent};
-use crate::stamp::encoders::EncoderDescription;
-use crate::time::Clock;
+use crate::time::{Clock, WallTime};
 
-/// Stamping is tried again after this long; each failure in a row doubles it up to the longest.
-const STAMP_PAUSE: Duration = Duration::from_secs(30);
-const LONGEST_STAMP_PAUSE: Duration = Duration::from_secs(600);
+/// A stamper that lags and has given nothing for this long is not slow but dead.
+const STANDS_STILL: Duration = Duration::from_secs(2);
 
 /// Everything a camera's task needs.
 pub struct CameraTask {
@@ -28,8 +29,8 @@ pub struct CameraTask {
     pub settings: RunSettings,
     /// How sessions behave.
     pub session: SessionSettings,
-    /// The encoder that works on this machine; `None` when none does.
-    pub encoder: Option<EncoderDescription>,
+    /// The encoders of this machine; `None` when no camera is stamped here.
+    pub stampers: Option<Arc<Stampers>>,
     /// Where the ledger is.
     pub catalogue: Catalogue,
     /// Counts how often the wall clock was set.
@@ -61,11 +62,16 @@ struct State<'a> {
     format: Option<StreamFormat>,
     /// A new run begins at the next random access point.
     renew: bool,
-    /// Stamping rests until this monotonic time.
-    stamp_rests_until: Duration,
-    stamp_failures: u32,
-    /// Why stamping rests.
+    /// The rules of stamping, when this camera is stamped here.
+    stamping: Option<Stamping>,
+    /// Which way the run in hand goes.
+    way: Way,
+    /// Why the stamp is missing, when it is.
     stamp_trouble: Option<(GapCause, String)>,
+    /// Name of the newest run, and how many have had it.
+    named: (String, u32),
+    /// What the ledger says of the stamp.
+    stamp_word: Option<LedgerEvent>,
     last_word: LastWord,
     finishing: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -78,9 +84,15 @@ impl CameraTask {
             run: None,
             format: None,
             renew: false,
-            stamp_rests_until: Duration::ZERO,
-            stamp_failures: 0,
+            stamping: self
+                .stampers
+                .as_ref()
+                .filter(|_| self.camera.stamp == StampMode::Reencode)
+                .map(|stampers| stampers.rules(&self.camera.id)),
+            way: Way::PassThrough,
             stamp_trouble: None,
+            named: (String::new(), 0),
+            stamp_word: None,
             last_word: LastWord::Nothing,
             finishing: Vec::new(),
         };
@@ -165,35 +177,99 @@ impl State<'_> {
     fn unit(&mut self, unit: AccessUnit) -> Result<(), SessionEnd> {
         let now = self.task.clock.monotonic();
         self.task.settings.meter.unit(&unit, now);
-        let random_access = matches!(&unit, AccessUnit::Video(v) if v.random_access);
-        if random_access {
-            let lags = self.run.as_ref().is_some_and(Run::lags);
-            if lags {
-                self.rest_stamping(GapCause::Overload, "the stamper lags behind the camera");
-            }
-            let returns = self.wants_stamp() && now >= self.stamp_rests_until && self.run.as_ref().is_some_and(|r| !r.stamps());
+        if matches!(&unit, AccessUnit::Video(v) if v.random_access) {
+            self.offer_key_frame(&unit, now);
+            let turns = self.turns(now);
             match self.task.settings.roots.takes(&self.task.camera.id) {
-                Ok(()) if self.renew || lags || returns || self.run.is_none() => self.begin_run(&unit),
+                Ok(()) if self.renew || turns || self.run.is_none() => self.begin_run(unit.capture()),
                 Ok(()) => {}
                 Err(reason) => self.refused(reason),
             }
         }
         let Some(run) = &mut self.run else { return Ok(()) };
-        match run.push(unit) {
-            Ok(()) => Ok(()),
-            Err(RunError::Disk(reason)) => {
-                // The session stands: at the next random access point another root takes the camera, if there is one.
-                self.refused(reason);
-                Ok(())
-            }
-            Err(RunError::Stamp(cause, detail)) => {
-                // What the stamper holds is written; recording goes on without it from the next random access point.
-                self.rest_stamping(cause, &detail);
-                self.note_stopped(&SessionEnd { cause, detail });
-                self.end_run();
+        if let (Some(stamping), AccessUnit::Video(_), Way::Stamped(_)) = (&mut self.stamping, &unit, self.way)
+            && stamping.load.between(now, run.lag_micros())
+        {
+            run.relieve(stamping.load.given_up());
+            self.tell_stamping("the stamper's lag");
+        }
+        let Some(run) = &mut self.run else { return Ok(()) };
+        match run.push(unit, now) {
+            Ok(()) => {}
+            // The session stands: at the next random access point another root takes the camera, if there is one.
+            Err(RunError::Disk(reason)) => self.refused(reason),
+            Err(RunError::Stamp(cause, detail)) => self.take_over(cause, detail),
+        }
+        Ok(())
+    }
+
+    /// At a random access point: true when a new run must begin because the pictures go another way from here.
+    fn turns(&mut self, now: Duration) -> bool {
+        let (Some(stampers), Some(run)) = (self.task.stampers.clone(), &self.run) else { return false };
+        let lag = run.lag_micros();
+        if let (Way::Stamped(_), true) = (self.way, lag > HARD_LAG_MICROS && run.stands_still(now) > STANDS_STILL) {
+            self.take_over(GapCause::StampFailed, "the encoder gives nothing any more".to_owned());
+        }
+        let lag = self.run.as_ref().map_or(0, Run::lag_micros);
+        let Some(stamping) = &mut self.stamping else { return false };
+        stamping.ladder.learn(&stampers.known());
+        let Some(way) = stamping.at_random_access(now, self.way, lag, &mut stampers.fleet()) else {
+            self.tell_stamping("");
+            return false;
+        };
+        if way == Way::PassThrough && stamping.load.unstamped() {
+            self.without_stamp(GapCause::Overload, &format!("the stamper lags {:.1} s behind the camera", seconds(lag)));
+        }
+        true
+    }
+
+    /// The run's stamper died, or holds more than can be kept: another takes over what it held, so that no picture is lost.
+    fn take_over(&mut self, cause: GapCause, detail: String) {
+        let (now, task) = (self.task.clock.monotonic(), self.task);
+        let (mut trouble, mut waiting) = ((cause, detail), Vec::new());
+        // Each round lets one encoder rest; the last way, without a stamper, takes everything.
+        loop {
+            let (Some(mut run), Some(stampers)) = (self.run.take(), &task.stampers) else { return };
+            let Leftover { mut units, out_90k } = run.leave();
+            self.retire(run);
+            let Some(stamping) = &mut self.stamping else { return };
+            units.append(&mut waiting);
+            let (cause, detail) = &trouble;
+            let way = match (cause, self.way) {
+                (GapCause::StampFailed, Way::Stamped(encoder)) => stamping.died(encoder, now, detail),
+                _ => stamping.overrun(now, &mut stampers.fleet()),
+            };
+            tracing::error!(camera = %task.camera.id, cause = cause.word(), detail, units = units.len(), "the stamper is left; what it held is taken over");
+            let (cause, detail) = trouble.clone();
+            self.without_stamp(cause, &detail);
+            let missing =
+                |unit: &&AccessUnit| matches!(unit, AccessUnit::Video(v) if out_90k.is_none_or(|out| v.pts_90k > out));
+            let Some(first) = units.iter().find(missing).or(units.first()).map(AccessUnit::capture) else {
+                // Nothing was under way: the next random access point begins the next run.
                 self.renew = true;
-                Ok(())
+                return;
+            };
+            self.start_run(first, way, out_90k);
+            if self.way == Way::PassThrough {
+                units = apart(units);
             }
+            let mut units = units.into_iter();
+            let failed = match &mut self.run {
+                Some(run) => units.find_map(|unit| run.push(unit, now).err()),
+                None => return,
+            };
+            match failed {
+                None => return,
+                Some(RunError::Disk(reason)) => return self.refused(reason),
+                Some(RunError::Stamp(cause, detail)) => (trouble, waiting) = ((cause, detail), units.collect()),
+            }
+        }
+    }
+
+    /// Hands a key frame to where the camera's own clock is proven. Never waits.
+    fn offer_key_frame(&self, unit: &AccessUnit, now: Duration) {
+        if let (Some(clock), Some(format), AccessUnit::Video(video)) = (&self.task.settings.camera_clock, &self.format, unit) {
+            clock.offer(&format.video, video, now);
         }
     }
 
@@ -206,54 +282,113 @@ impl State<'_> {
         self.task.settings.meter.refused(Some(end));
     }
 
-    fn wants_stamp(&self) -> bool {
-        self.task.camera.stamp == StampMode::Reencode && self.task.encoder.is_some()
-    }
-
-    fn rest_stamping(&mut self, cause: GapCause, detail: &str) {
-        let pause = STAMP_PAUSE.saturating_mul(1 << self.stamp_failures.min(8)).min(LONGEST_STAMP_PAUSE);
-        self.stamp_failures = self.stamp_failures.saturating_add(1);
+    /// Why pictures may be without the stamp from here.
+    fn without_stamp(&mut self, cause: GapCause, detail: &str) {
         self.stamp_trouble = Some((cause, detail.to_owned()));
-        self.stamp_rests_until = self.task.clock.monotonic() + pause;
-        let camera = &self.task.camera.id;
-        tracing::error!(%camera, cause = cause.word(), detail, pause_s = pause.as_secs(), "recording goes on without the stamp");
     }
 
-    fn begin_run(&mut self, first: &AccessUnit) {
+    /// Begins the run whose first picture was taken at `capture`, a random access point.
+    fn begin_run(&mut self, capture: WallTime) {
         self.end_run();
         self.renew = false;
+        let now = self.task.clock.monotonic();
+        let way = self.stamping.as_ref().map_or(Way::PassThrough, |stamping| stamping.way(now));
+        self.start_run(capture, way, None);
+    }
+
+    /// Starts a run that goes `way`, or the next one where its encoder does not start.
+    fn start_run(&mut self, capture: WallTime, mut way: Way, skip_to_90k: Option<i64>) {
         let Some(format) = self.format.clone() else { return };
-        let task = self.task;
-        let stamping = self.wants_stamp() && task.clock.monotonic() >= self.stamp_rests_until;
-        let run_name = name(&task.camera.id, first.capture());
-        let encoder = task.encoder.as_ref().filter(|_| stamping);
-        let started = Run::start(task.settings.clone(), run_name.clone(), &format, encoder).or_else(|e| {
-            self.rest_stamping(GapCause::StampFailed, &e.to_string());
-            Run::start(task.settings.clone(), run_name.clone(), &format, None)
-        });
-        match started {
-            Ok(run) => {
-                let none_works = || (GapCause::StampFailed, "no encoder on this machine works".to_owned());
-                let trouble = (!run.stamps()).then(|| self.stamp_trouble.clone().unwrap_or_else(none_works));
-                task.settings.meter.refused(None);
-                task.settings.meter.stamping(run.stamps(), trouble);
-                task.settings.meter.stamp_fits(run.fit());
-                tracing::info!(camera = %task.camera.id, run = run_name, stamped = run.stamps(), video = ?format.video, audio = ?format.audio, "run begins");
-                self.run = Some(run);
-                self.note(LastWord::Started, LedgerEvent::Started, String::new());
+        let (task, now) = (self.task, self.task.clock.monotonic());
+        let run_name = self.name(capture);
+        let run = loop {
+            let encoder = match (way, &task.stampers) {
+                (Way::Stamped(encoder), Some(stampers)) => stampers.description(encoder),
+                _ => None,
+            };
+            let skip_to_90k = skip_to_90k.filter(|_| encoder.is_some());
+            match (Run::start(task.settings.clone(), run_name.clone(), &format, encoder, skip_to_90k), way) {
+                (Ok(run), _) => break run,
+                (Err(e), Way::Stamped(encoder)) => {
+                    tracing::error!(camera = %task.camera.id, "{e}");
+                    self.without_stamp(GapCause::StampFailed, &e.to_string());
+                    let next = self.stamping.as_mut().map(|stamping| stamping.died(encoder, now, &e.to_string()));
+                    // What does not start now will not start a moment later.
+                    way = next.filter(|next| *next != way).unwrap_or(Way::PassThrough);
+                }
+                // Without an encoder nothing can fail.
+                (Err(e), Way::PassThrough) => return tracing::error!(camera = %task.camera.id, "{e}"),
             }
-            // Without an encoder nothing can fail.
-            Err(e) => tracing::error!(camera = %task.camera.id, "{e}"),
+        };
+        self.way = way;
+        if let Some(stamping) = &mut self.stamping {
+            stamping.ladder.began(encoder_of(way), now);
+            run.relieve(stamping.load.given_up());
+        }
+        let none_works = || (GapCause::StampFailed, "no encoder on this machine works".to_owned());
+        let trouble = (!run.stamps()).then(|| self.stamp_trouble.clone().unwrap_or_else(none_works));
+        task.settings.meter.refused(None);
+        task.settings.meter.stamping(run.stamps(), trouble);
+        task.settings.meter.stamp_fits(run.fit());
+        tracing::info!(camera = %task.camera.id, run = run_name, stamped = run.stamps(), video = ?format.video, audio = ?format.audio, "run begins");
+        self.run = Some(run);
+        self.note(LastWord::Started, LedgerEvent::Started, String::new());
+        let why = self.stamp_trouble.as_ref().map(|(_, detail)| detail.clone()).unwrap_or_default();
+        self.tell_stamping(&why);
+        if encoder_of(way).is_some() {
+            self.stamp_trouble = None;
+        }
+    }
+
+    /// A name no other run of this camera has.
+    fn name(&mut self, capture: WallTime) -> String {
+        let name = name(&self.task.camera.id, capture);
+        if self.named.0 != name {
+            self.named = (name.clone(), 1);
+            return name;
+        }
+        self.named.1 += 1;
+        format!("{name}-{}", self.named.1)
+    }
+
+    /// Tells the state how the camera is stamped, and the ledger when that changed.
+    fn tell_stamping(&mut self, why: &str) {
+        let Some(stamping) = &self.stamping else { return };
+        let encoder = encoder_of(self.way).and_then(|encoder| stamping.ladder.name(encoder)).map(str::to_owned);
+        let given_up: Vec<&'static str> = stamping.load.given_up().iter().map(|step| step.word()).collect();
+        let dead = |(encoder, reason): (&str, &str)| DeadEncoder { encoder: encoder.to_owned(), reason: reason.to_owned() };
+        let standing = StampStanding {
+            encoder: encoder.clone(),
+            given_up: given_up.clone(),
+            dead: stamping.ladder.deaths().map(dead).collect(),
+        };
+        self.task.settings.meter.stamp_standing(standing);
+        let by = encoder.unwrap_or_else(|| "none".to_owned());
+        let word = LedgerEvent::Stamp { by, given_up: given_up.into_iter().map(str::to_owned).collect() };
+        // How it is stamped at first needs no word.
+        let changed = self.stamp_word.replace(word.clone()).is_some_and(|before| before != word);
+        if changed {
+            tracing::warn!(camera = %self.task.camera.id, stamp = ?word, why, "the stamp is made another way");
+            self.write(LedgerRow {
+                camera: self.task.camera.id.clone(),
+                at: self.task.clock.wall(),
+                event: word,
+                detail: why.to_owned(),
+            });
         }
     }
 
     /// Ends the run in hand. Draining the stamper takes time and happens beside whatever comes next.
     fn end_run(&mut self) {
-        self.finishing.retain(|f| !f.is_finished());
         if let Some(run) = self.run.take() {
-            run.step_aside();
-            self.finishing.push(tokio::task::spawn_blocking(move || run.finish()));
+            self.retire(run);
         }
+    }
+
+    fn retire(&mut self, run: Run) {
+        self.finishing.retain(|f| !f.is_finished());
+        run.step_aside();
+        self.finishing.push(tokio::task::spawn_blocking(move || run.finish()));
     }
 
     fn note_stopped(&mut self, end: &SessionEnd) {
@@ -266,9 +401,24 @@ impl State<'_> {
             return;
         }
         self.last_word = word;
-        let row = LedgerRow { camera: self.task.camera.id.clone(), at: self.task.clock.wall(), event, detail };
+        self.write(LedgerRow { camera: self.task.camera.id.clone(), at: self.task.clock.wall(), event, detail });
+    }
+
+    fn write(&self, row: LedgerRow) {
         if let Err(e) = self.task.catalogue.note(&row) {
             tracing::error!(camera = %row.camera, "{e}; the gap's cause is only in this log");
         }
     }
+}
+
+fn encoder_of(way: Way) -> Option<usize> {
+    match way {
+        Way::Stamped(encoder) => Some(encoder),
+        Way::PassThrough => None,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few seconds, to be read by people")]
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
 }

@@ -15,8 +15,10 @@ use tokio::net::UnixListener;
 use crate::catalogue::timeline::Timeline;
 use crate::catalogue::{Catalogue, SegmentRow};
 use crate::hall::CameraId;
+use crate::observe::camera_clock;
 use crate::retention;
 use crate::retention::capacity::measured;
+use crate::stamp::camera_osd::CameraClocks;
 use crate::time::{Clock, Span};
 use crate::viewer::audit::{Audit, Note};
 
@@ -52,6 +54,8 @@ pub enum Question {
     Rates(measured::Ask),
     /// Something about the second copy.
     Backup(crate::backup::ask::Ask),
+    /// Cameras' own clocks and labels.
+    CameraClock(camera_clock::Ask),
     /// Footage is about to be exported: to be written into the audit log first.
     Export {
         /// What leaves.
@@ -77,6 +81,8 @@ pub enum Answer {
     Rates(Vec<measured::CameraMeasured>),
     /// To [`Question::Backup`].
     Backup(crate::backup::ask::Told),
+    /// To [`Question::CameraClock`].
+    CameraClock(camera_clock::Told),
     /// To [`Question::Export`]: it stands in the audit log.
     Noted,
     /// The question could not be answered.
@@ -149,11 +155,13 @@ pub struct Desk {
     pub retention: Option<Arc<retention::Office>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The cameras that draw their own stamp.
+    pub camera_clocks: Arc<CameraClocks>,
 }
 
 /// Answers questions about recordings for as long as the task lives.
 pub async fn serve(listener: UnixListener, catalogue: Catalogue, clock: Arc<dyn Clock>) {
-    serve_desk(listener, Desk { catalogue, retention: None, clock }).await;
+    serve_desk(listener, Desk { catalogue, retention: None, clock, camera_clocks: Arc::default() }).await;
 }
 
 /// Answers questions for as long as the task lives.
@@ -193,6 +201,10 @@ fn answer(line: &str, desk: &Desk) -> Answer {
         Ok(Question::Backup(ask)) => {
             return crate::backup::ask::answer(ask, catalogue).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Backup);
         }
+        Ok(Question::CameraClock(ask)) => {
+            let told = camera_clock::answer(ask, &desk.camera_clocks, catalogue.store(), desk.clock.wall());
+            return told.map_or_else(|e| Answer::Refused(e.to_string()), Answer::CameraClock);
+        }
         Ok(Question::Export { export, from }) => {
             let note = Note::exported(desk.clock.wall(), &from, &export);
             Audit::open(catalogue.store()).and_then(|audit| audit.append(note)).map(|()| Answer::Noted)
@@ -219,7 +231,7 @@ mod tests {
         });
         catalogue.put_segment(&serde_json::from_value(row).expect("a row")).expect("put");
         let line = serde_json::to_string(&Question::Rates(measured::Ask { days: 3 })).expect("a line");
-        let desk = Desk { catalogue, retention: None, clock: Arc::new(SteppedClock::new(from)) };
+        let desk = Desk { catalogue, retention: None, clock: Arc::new(SteppedClock::new(from)), camera_clocks: Arc::default() };
         let answered = serde_json::to_string(&answer(&line, &desk)).expect("a line");
         let Answer::Rates(told) = serde_json::from_str(&answered).expect("an answer") else { panic!("{answered}") };
         assert_eq!((told.len(), told[0].bytes_per_second()), (1, Some(250_000)));

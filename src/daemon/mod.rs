@@ -7,9 +7,12 @@
 mod camera;
 pub mod control;
 mod discipline;
+mod held;
 pub mod keeper;
 mod resume;
 mod run;
+mod stampers;
+pub mod stamping;
 mod start;
 pub mod storage;
 mod wall;

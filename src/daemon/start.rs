@@ -15,6 +15,7 @@ use super::camera::{CameraTask, ClockSteps};
 use super::discipline::Discipline;
 use super::keeper::{Keeper, Tools};
 use super::run::RunSettings;
+use super::stampers::Stampers;
 use super::storage::StorageDesk;
 use super::wall::{SecondStream, WallMaker};
 use super::watch::Watch;
@@ -23,6 +24,7 @@ use crate::catalogue::{Catalogue, Store, StoreError};
 use crate::evidence::{KeyError, Signer};
 use crate::hall::{Camera, CameraId, Complaints, Hall, Severity, StampMode};
 use crate::live::LiveHub;
+use crate::observe::camera_clock::load_references;
 use crate::observe::meter::Meter;
 use crate::segment::disk::{DiskNews, OnNews};
 use crate::segment::part::to_90k;
@@ -30,7 +32,7 @@ use crate::segment::root::RootTrouble;
 use crate::segment::roots::{LOOK_EVERY, OnRoots, RootSettings, Roots, RootsSettings};
 use crate::segment::writer::{CutSettings, Subject};
 use crate::source::rtsp::SessionSettings;
-use crate::stamp::encoders::{self, EncoderDescription};
+use crate::stamp::camera_osd::{self, CameraClocks, CameraOsdState};
 use crate::stamp::{StampError, check};
 use crate::time::{Clock, StepDetector, wait_for_notice};
 use crate::viewer::people::{FirstAdmin, People};
@@ -73,6 +75,9 @@ pub enum StartError {
     /// The viewer cannot start.
     #[error("viewer: {0}")]
     Viewer(String),
+    /// The system refuses the thread that proves cameras' own clocks.
+    #[error("start the thread that reads cameras' clocks: {0}")]
+    CameraClocks(#[source] std::io::Error),
     /// The system refuses a thread.
     #[error("start the writer of {root}: {source}")]
     Thread {
@@ -109,7 +114,7 @@ impl Recorder {
         let listen = hall.viewer.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
         let address = listener.local_addr().unwrap_or(listen);
-        let encoder = choose_encoder(&hall)?;
+        let stampers = start_stampers(&hall)?;
         storage::check_present(&hall, clock.wall())?;
         let store = Store::open(&hall.recording.catalogue)?;
         let catalogue = Catalogue::open(Arc::new(store))?;
@@ -121,6 +126,7 @@ impl Recorder {
         resume::note_break(&hall, &catalogue, clock.wall())?;
 
         let meters: HashMap<CameraId, Arc<Meter>> = hall.cameras.iter().map(|c| (c.id.clone(), Arc::default())).collect();
+        let clocks = camera_clocks(&hall, &catalogue, &meters)?;
         let live = wall::with_channels(LiveHub::new(hall.cameras.iter().map(|c| c.id.clone())), &hall);
         let mut wall_makers = WallMaker::all(&hall, &live, &meters);
         let others_record = Arc::new(AtomicBool::new(true));
@@ -151,6 +157,7 @@ impl Recorder {
             meters: meters.clone(),
             catalogue: catalogue.clone(),
             roots: roots.clone(),
+            stampers: stampers.clone(),
             others: others_record,
             clock: clock.clone(),
             started: clock.wall(),
@@ -184,10 +191,11 @@ impl Recorder {
                 settings: RunSettings {
                     clock: Some(discipline.reader()),
                     wall: wall_makers.remove(&camera.id),
+                    camera_clock: clocks.get(&camera.id).cloned(),
                     ..run_settings(&hall, camera, roots.clone(), channel.clone(), meter.clone())
                 },
                 session: session(),
-                encoder: encoder.clone(),
+                stampers: stampers.clone(),
                 catalogue: catalogue.clone(),
                 clock_steps: clock_steps.clone(),
                 clock: clock.clone(),
@@ -203,6 +211,7 @@ impl Recorder {
                     catalogue: catalogue.clone(),
                     retention: Some(keeper.office().clone()),
                     clock: clock.clone(),
+                    camera_clocks: clocks.clone(),
                 };
                 let answering = control::serve_desk(socket, desk);
                 let mut stop_answering = stopping.clone();
@@ -251,14 +260,14 @@ impl Recorder {
     }
 }
 
-/// The encoder that works here, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
-fn choose_encoder(hall: &Hall) -> Result<Option<EncoderDescription>, StartError> {
+/// The encoders, when any camera is to be stamped by re-encoding. Also refuses labels the font cannot write.
+fn start_stampers(hall: &Hall) -> Result<Option<Arc<Stampers>>, StartError> {
     let stamped: Vec<&Camera> = hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode).collect();
     if stamped.is_empty() {
         return Ok(None);
     }
     check_labels(hall)?;
-    Ok(Some(encoders::choose(&hall.stamp)?))
+    Ok(Some(Stampers::start(&hall.stamp)?))
 }
 
 /// Refuses labels that cannot be drawn; what should be better is logged.
@@ -269,6 +278,19 @@ fn check_labels(hall: &Hall) -> Result<(), StartError> {
         tracing::warn!("hall.toml: {warning}");
     }
     if errors.is_empty() { Ok(()) } else { Err(StartError::Labels(Complaints::new(None, errors))) }
+}
+
+/// The cameras that draw their own stamp, with what was attested of them.
+fn camera_clocks(
+    hall: &Hall,
+    catalogue: &Catalogue,
+    meters: &HashMap<CameraId, Arc<Meter>>,
+) -> Result<Arc<CameraClocks>, StartError> {
+    let meters = meters.clone();
+    let publish = move |camera: &CameraId, state: &CameraOsdState| with(&meters, camera, |m| m.camera_osd(state));
+    let clocks = camera_osd::watch::start(hall, publish).map_err(StartError::CameraClocks)?;
+    load_references(&clocks, catalogue.store());
+    Ok(Arc::new(clocks))
 }
 
 fn start_roots(
@@ -366,5 +388,6 @@ pub fn run_settings(
         meter,
         clock: None,
         wall: None,
+        camera_clock: None,
     }
 }

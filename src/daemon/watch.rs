@@ -9,13 +9,14 @@ use tokio::sync::watch;
 
 use super::discipline::Discipline;
 use super::keeper::Keeper;
+use super::stampers::Stampers;
 use crate::catalogue::Catalogue;
-use crate::hall::{CameraId, Hall};
+use crate::hall::{CameraId, Hall, StampMode};
 use crate::observe::alarms::{Alarm, Board, Severity, changes};
 use crate::observe::meter::Meter;
 use crate::observe::reconcile::{Before, Limits, Moment, change, judge};
 use crate::observe::state::{ClockState, HallState, RecordingState, StorageState};
-use crate::observe::{clocks, words};
+use crate::observe::{camera_clock, clocks, stamp_alarms, words};
 use crate::segment::disk::Fault;
 use crate::segment::roots::{RootState, Roots};
 use crate::stamp::placement::Fit;
@@ -31,6 +32,8 @@ pub struct Watch {
     pub catalogue: Catalogue,
     /// What stands beside recording.
     pub keeper: Arc<Keeper>,
+    /// The encoders, when any camera is stamped here.
+    pub stampers: Option<Arc<Stampers>>,
     /// How the storage roots are.
     pub roots: Arc<Roots>,
     /// False while cameras that look at no window stand back.
@@ -96,6 +99,21 @@ impl Watch {
             if let Some(fit) = fit.filter(|fit| *fit != Fit::Whole) {
                 board.raise("stamp-small", id, Severity::Warning, now, words::stamp_small(id, fit));
             }
+        }
+        for (camera, meter) in &self.meters {
+            let facts = meter.facts();
+            let found = facts.camera_osd.as_ref().filter(|_| facts.in_session).and_then(camera_clock::trouble);
+            if let Some((told, grave)) = found {
+                let severity = if grave { Severity::Critical } else { Severity::Warning };
+                board.raise("camera-clock", camera.as_str(), severity, now, told);
+            }
+        }
+        for camera in self.hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode) {
+            let facts = self.meters.get(&camera.id).map(|m| m.facts()).filter(|f| f.in_session).unwrap_or_default();
+            stamp_alarms::of_camera(&mut board, now, &camera.id, &facts.stamp, facts.stamp_trouble.as_ref());
+        }
+        if let Some(stampers) = &self.stampers {
+            stampers.alarms(&mut board, now);
         }
         self.keeper.alarms(&mut board, now);
         board

@@ -204,6 +204,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let evidence = optional("evidence");
     let time = optional("time");
     let wall = optional("wall");
+    let camera_clock = optional("camera_clock");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let wall = super::wall::wall(reader, &wall);
@@ -216,12 +217,13 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
     let time = super::clocks::read(reader, &time);
     let key = super::evidence::read(reader, &evidence, place.base_dir);
+    let camera_clock = super::camera_osd::settings(reader, &camera_clock);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
     let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    let hall = Hall { wall, calendar, hours, retention, backup, evidence, time, label_texts, ..built };
+    let hall = Hall { wall, calendar, hours, retention, backup, evidence, time, label_texts, camera_clock, ..built };
     super::stamp_layout::check(reader, &hall);
     Some(hall)
 }
@@ -264,6 +266,7 @@ fn build(
             font: stamp.font,
             bitrate_kbps: stamp.bitrate_kbps,
             layout: stamp.layout,
+            work: stamp.work,
         },
         wall: super::WallSettings::default(),
         viewer: ViewerSettings { listen },
@@ -274,6 +277,7 @@ fn build(
         evidence,
         time: super::ClockLimits::default(),
         label_texts: Vec::new(),
+        camera_clock: super::CameraClockSettings::default(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -302,6 +306,7 @@ fn camera(entry: Entry<'_, sections::CameraDraft>) -> Option<Camera> {
         stamp: draft.stamp?,
         transport: draft.transport?,
         label: draft.label,
+        osd: draft.osd,
     })
 }
 

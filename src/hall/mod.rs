@@ -4,6 +4,7 @@
 
 mod backup;
 mod calendar;
+mod camera_osd;
 mod checks;
 mod clocks;
 mod complaint;
@@ -16,6 +17,7 @@ mod retention;
 mod secret;
 mod sections;
 mod stamp_layout;
+mod stamp_overload;
 mod suggest;
 mod wall;
 
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::{BackupSettings, BackupTarget, DeleteCopies, QuietHours, S3Settings};
 pub use calendar::CalendarSettings;
+pub use camera_osd::{CameraClockSettings, CameraOsd, PictureArea};
 pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
 pub use evidence::EvidenceSettings;
@@ -34,6 +37,7 @@ pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
 pub use stamp_layout::{Corner, LabelTemplate, LabelText, StampLayout};
+pub use stamp_overload::{GiveUp, StampWork};
 pub use wall::WallSettings;
 
 /// Declares a newtype for an id that is written in hall.toml and shown to people.
@@ -113,6 +117,8 @@ pub struct Hall {
     pub wall: WallSettings,
     /// The viewer's address.
     pub viewer: ViewerSettings,
+    /// How cameras' own clock texts are proven.
+    pub camera_clock: CameraClockSettings,
     /// Where the site's own calendar files lie.
     pub calendar: CalendarSettings,
     /// When the hall is open; `None` where it says nothing: recording is expected around the clock.
@@ -229,6 +235,8 @@ pub struct Camera {
     pub transport: RtspTransport,
     /// A label of its own; that of `[stamp]` where it has none.
     pub label: Option<LabelTemplate>,
+    /// Where the camera draws its own clock and label.
+    pub osd: CameraOsd,
 }
 
 /// A pickup (拾音器) that is a device of its own.
@@ -331,13 +339,22 @@ pub struct StampSettings {
     pub font: Option<PathBuf>,
     /// Bit rate of the stamped stream in kbit/s for 1080p; other sizes scale with their area. 3000 by default.
     pub bitrate_kbps: u32,
+    /// How the stamped picture is coded and how overload is met.
+    pub work: StampWork,
     /// What the stamp says and where it stands.
     pub layout: StampLayout,
 }
 
 impl Default for StampSettings {
     fn default() -> Self {
-        Self { encoder: "auto".to_owned(), pipelines: None, font: None, bitrate_kbps: 3000, layout: StampLayout::default() }
+        Self {
+            encoder: "auto".to_owned(),
+            pipelines: None,
+            font: None,
+            bitrate_kbps: 3000,
+            layout: StampLayout::default(),
+            work: StampWork::default(),
+        }
     }
 }
 

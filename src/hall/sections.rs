@@ -9,10 +9,12 @@ use url::Url;
 use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
-use super::{CameraKind, Credentials, RtspTransport, StampMode, StorageRoot, hours, place, stamp_layout, wall};
+use super::{
+    CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_layout, stamp_overload, wall,
+};
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 16] = [
+pub(super) const SECTIONS: [(&str, bool); 17] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -29,6 +31,7 @@ pub(super) const SECTIONS: [(&str, bool); 16] = [
     ("backup", false),
     ("evidence", false),
     ("time", false),
+    ("camera_clock", false),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -66,6 +69,7 @@ pub(super) struct CameraDraft {
     pub(super) stamp: Option<StampMode>,
     pub(super) transport: Option<RtspTransport>,
     pub(super) label: Option<stamp_layout::LabelTemplate>,
+    pub(super) osd: super::CameraOsd,
 }
 
 pub(super) struct PickupDraft {
@@ -95,6 +99,7 @@ pub(super) struct StampDraft {
     pub(super) font: Option<PathBuf>,
     pub(super) bitrate_kbps: u32,
     pub(super) layout: stamp_layout::StampLayout,
+    pub(super) work: StampWork,
 }
 
 /// Where paths start, and what may be looked up outside the file.
@@ -214,6 +219,8 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
             "transport",
             "name",
             "label",
+            "osd_clock",
+            "osd_label",
         ],
     );
     let id = id(reader, &section, "\"C3\"");
@@ -230,6 +237,7 @@ pub(super) fn camera<'a>(reader: &mut Reader, section: Section<'a>, place: Place
         stamp: reader.choice(&section, "stamp", &stamps, Some(StampMode::Reencode)),
         transport: reader.choice(&section, "transport", &transports, Some(RtspTransport::Tcp)),
         label: stamp_layout::template(reader, &section),
+        osd: super::camera_osd::of_camera(reader, &section),
     };
     if draft.wall_url.is_some() {
         wall::second_stream(reader, &section, draft.wall_url == draft.url, draft.stamp == Some(StampMode::Reencode));
@@ -341,7 +349,7 @@ pub(super) fn recording(reader: &mut Reader, section: &Section<'_>, base_dir: &P
 
 pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>) -> StampDraft {
     let own = ["encoder", "pipelines", "font", "bitrate_kbps"];
-    reader.refuse_unknown(section, &[own.as_slice(), stamp_layout::KEYS.as_slice()].concat());
+    reader.refuse_unknown(section, &[own.as_slice(), stamp_layout::KEYS.as_slice(), stamp_overload::KEYS.as_slice()].concat());
     let mut existing = |key: &str, example: &str| {
         let path = place::resolve(place.base_dir, &reader.text(section, key, Need::Optional, example)?);
         if !place.surroundings.exists(&path) {
@@ -368,6 +376,7 @@ pub(super) fn stamp(reader: &mut Reader, section: &Section<'_>, place: Place<'_>
         font,
         bitrate_kbps: reader.number(section, "bitrate_kbps", 3000, 300..=20000, Words::same("kbit/s")),
         layout: stamp_layout::read(reader, section),
+        work: stamp_overload::read(reader, section),
     }
 }
 

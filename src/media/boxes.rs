@@ -77,22 +77,33 @@ pub fn avc1_of_aspect(width: u32, height: u32, aspect: (u32, u32), record: &[u8]
     put(&mut out, b"avc1", |out| {
         visual(out, width, height);
         put(out, b"avcC", |out| out.extend_from_slice(record));
-        if aspect.0 != aspect.1 {
-            put(out, b"pasp", |out| {
-                u32be(out, aspect.0);
-                u32be(out, aspect.1);
-            });
-        }
+        put_aspect(out, aspect);
     });
     out.into()
 }
 
+/// The shape of pixels that are not square.
+fn put_aspect(out: &mut Vec<u8>, aspect: (u32, u32)) {
+    if aspect.0 != aspect.1 {
+        put(out, b"pasp", |out| {
+            u32be(out, aspect.0);
+            u32be(out, aspect.1);
+        });
+    }
+}
+
 /// The `hvc1` sample entry around an `hvcC` record (ISO/IEC 14496-15 section 8.4).
 pub fn hvc1(width: u32, height: u32, record: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(record.len() + 100);
+    hvc1_of_aspect(width, height, (1, 1), record)
+}
+
+/// The `hvc1` sample entry for pixels of another shape, as [`avc1_of_aspect`].
+pub fn hvc1_of_aspect(width: u32, height: u32, aspect: (u32, u32), record: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(record.len() + 120);
     put(&mut out, b"hvc1", |out| {
         visual(out, width, height);
         put(out, b"hvcC", |out| out.extend_from_slice(record));
+        put_aspect(out, aspect);
     });
     out.into()
 }

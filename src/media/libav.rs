@@ -1,4 +1,4 @@
-//! The one module that touches libavcodec and libavformat (crate `ffmpeg-next`): reading of media files.
+//! The one module that touches libavcodec and libavformat (crate `ffmpeg-next`): reading of media files, and decoding of single pictures.
 
 pub mod decode;
 
@@ -7,6 +7,9 @@ use std::sync::Once;
 
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
+
+use super::VideoCodec;
+use super::nal::byte_stream;
 
 /// What libav could not do.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,14 @@ pub enum LibavError {
         doing: &'static str,
         /// What libav says.
         reason: ffmpeg::Error,
+    },
+    /// A key frame did not decode to a picture.
+    #[error("decode a key frame of {bytes} bytes: {reason}")]
+    Picture {
+        /// Length of its byte stream.
+        bytes: usize,
+        /// What is wrong.
+        reason: String,
     },
     /// A file could not be opened or read.
     #[error("read {path}: {reason}")]
@@ -46,6 +57,72 @@ pub fn init() {
         }
         ffmpeg::log::set_level(ffmpeg::log::Level::Fatal);
     });
+}
+
+/// The brightness of a decoded picture: 8 bits a pixel, rows of `stride` bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LumaPlane {
+    /// Width in pixels after cropping.
+    pub width: usize,
+    /// Height in pixels after cropping.
+    pub height: usize,
+    /// Bytes from one row to the next.
+    pub stride: usize,
+    /// The rows.
+    pub rows: Vec<u8>,
+}
+
+/// Decodes one random access unit alone, in the calling thread, with a decoder opened for it: nothing of one picture stays for the
+/// next. `configuration` is the `avcC` or `hvcC` record, `data` the length-prefixed unit.
+///
+/// # Errors
+/// [`LibavError`] when libav lacks the codec, or the unit does not decode alone.
+pub fn decode_key_frame(codec: VideoCodec, configuration: &[u8], data: &[u8]) -> Result<LumaPlane, LibavError> {
+    init();
+    let (id, name) = match codec {
+        VideoCodec::H264 => (ffmpeg::codec::Id::H264, "H.264 decoder"),
+        VideoCodec::H265 => (ffmpeg::codec::Id::HEVC, "H.265 decoder"),
+    };
+    let found = ffmpeg::decoder::find(id).ok_or(LibavError::NoCodec(name))?;
+    let mut context = ffmpeg::codec::context::Context::new_with_codec(found);
+    context.set_threading(ffmpeg::codec::threading::Config::count(1));
+    let mut decoder = context.decoder().video().map_err(codec_error("open decoder"))?;
+    let stream = byte_stream(codec, configuration, data);
+    let broken = |reason: String| LibavError::Picture { bytes: stream.len(), reason };
+    decoder.send_packet(&ffmpeg::Packet::copy(&stream)).map_err(|e| broken(e.to_string()))?;
+    decoder.send_eof().map_err(|e| broken(e.to_string()))?;
+    let mut frame = ffmpeg::frame::Video::empty();
+    decoder.receive_frame(&mut frame).map_err(|e| broken(e.to_string()))?;
+    luma(&frame).map_err(broken)
+}
+
+/// The luma plane of a planar picture; of more than 8 bits the upper eight.
+fn luma(frame: &ffmpeg::frame::Video) -> Result<LumaPlane, String> {
+    use ffmpeg::format::Pixel;
+    let (width, height, stride) = (frame.width() as usize, frame.height() as usize, frame.stride(0));
+    let deep = match frame.format() {
+        Pixel::YUV420P
+        | Pixel::YUVJ420P
+        | Pixel::YUV422P
+        | Pixel::YUVJ422P
+        | Pixel::YUV444P
+        | Pixel::YUVJ444P
+        | Pixel::NV12
+        | Pixel::GRAY8 => false,
+        Pixel::YUV420P10LE | Pixel::YUV422P10LE => true,
+        other => return Err(format!("its pixels are {other:?}, which is not read")),
+    };
+    let bytes = frame.data(0);
+    let enough = bytes.len() >= stride * height && stride >= width * if deep { 2 } else { 1 };
+    if !enough || width == 0 || height == 0 {
+        return Err(format!("{width}x{height} pixels do not fit {} bytes", bytes.len()));
+    }
+    if !deep {
+        return Ok(LumaPlane { width, height, stride, rows: bytes[..stride * height].to_vec() });
+    }
+    let upper = |pair: &[u8]| (u16::from_le_bytes([pair[0], pair[1]]) >> 2).min(255) as u8;
+    let rows = bytes.chunks(stride).take(height).flat_map(|row| row[..2 * width].chunks_exact(2).map(upper)).collect();
+    Ok(LumaPlane { width, height, stride: width, rows })
 }
 
 /// What a stream of a media file is coded in.

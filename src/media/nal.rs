@@ -22,6 +22,12 @@ pub fn is_random_access(codec: VideoCodec, data: &[u8]) -> bool {
     })
 }
 
+/// An access unit as a byte stream (Annex B of both standards): start codes instead of lengths, the parameter sets of the
+/// configuration record in front. A decoder needs nothing besides.
+pub fn byte_stream(codec: VideoCodec, configuration: &[u8], data: &[u8]) -> Vec<u8> {
+    annex_b(parameter_sets(codec, configuration).into_iter().chain(units(data)))
+}
+
 /// NAL units with start codes in front (ITU-T H.264 and H.265 annex B).
 pub fn annex_b<'a>(units: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -90,6 +96,20 @@ mod tests {
         assert!(!is_random_access(VideoCodec::H264, &unit[..6]));
         assert!(is_random_access(VideoCodec::H265, &[0, 0, 0, 2, 21 << 1, 1]));
         assert!(!is_random_access(VideoCodec::H265, &[0, 0, 0, 2, 1 << 1, 1]));
+    }
+
+    #[test]
+    fn a_byte_stream_begins_with_the_parameter_sets() {
+        let avcc = [1, 100, 0, 40, 0xff, 0xe1, 0, 2, 0x67, 7, 1, 0, 1, 0x68];
+        let stream = byte_stream(VideoCodec::H264, &avcc, &[0, 0, 0, 2, 0x65, 9]);
+        assert_eq!(stream, [0, 0, 0, 1, 0x67, 7, 0, 0, 0, 1, 0x68, 0, 0, 0, 1, 0x65, 9]);
+        let mut hvcc = vec![1; 22];
+        hvcc.extend([2, 0x20, 0, 1, 0, 2, 0x40, 1, 0x21, 0, 1, 0, 1, 0x42]);
+        assert_eq!(byte_stream(VideoCodec::H265, &hvcc, &[]), [0, 0, 0, 1, 0x40, 1, 0, 0, 0, 1, 0x42]);
+        for cut in 0..hvcc.len() {
+            byte_stream(VideoCodec::H265, &hvcc[..cut], &[0, 0, 0, 1]);
+            byte_stream(VideoCodec::H264, &hvcc[..cut], &[0, 0, 0, 1]);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod capacity;
 pub mod disk;
+pub mod encoders;
 pub mod labels;
 pub mod machine;
 pub mod network;
@@ -78,10 +79,12 @@ impl Finding {
 }
 
 /// All findings of one examination.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// In the order of the examination.
     pub findings: Vec<Finding>,
+    /// The encoders, best first.
+    pub encoders: Vec<encoders::EncoderRow>,
 }
 
 impl Report {
@@ -101,7 +104,7 @@ impl Report {
 
     /// The report for scripts: `{"result":"wrong","findings":[{"id":…,"check":{"zh":…,"en":…},"standing":…,"found":…,"mend":…}]}`.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::json!({ "result": self.result(), "findings": self.findings })
+        serde_json::json!({ "result": self.result(), "findings": self.findings, "encoders": self.encoders })
     }
 
     /// The report as a table for people: Chinese line, English line under it, and what to do where there is something to do.
@@ -195,7 +198,7 @@ mod tests {
                 mend: None,
             })
             .collect();
-        Report { findings }
+        Report { findings, ..Report::default() }
     }
 
     #[test]
@@ -221,6 +224,7 @@ mod tests {
                     both("安装 fonts-noto-cjk", "install fonts-noto-cjk"),
                 ),
             ],
+            ..Report::default()
         };
         assert_eq!(
             report.to_text(),

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::stamp_alarms::StampStanding;
 use super::state::{AudioMeasured, VideoMeasured};
 use crate::catalogue::GapCause;
 use crate::media::{AccessUnit, StreamFormat, TimeSource};
 use crate::source::anchor::camera_clock::CameraClock;
 use crate::source::{Measured, SessionEnd};
+use crate::stamp::camera_osd::CameraOsdState;
 use crate::stamp::placement::Fit;
 use crate::time::WallTime;
 
@@ -44,10 +46,14 @@ pub struct Facts {
     pub stamped: bool,
     /// Why the stamp is missing: the cause and the circumstances in words.
     pub stamp_trouble: Option<(GapCause, String)>,
+    /// Which encoder stamps, and what is wrong with it.
+    pub stamp: StampStanding,
     /// True while a small picture is made or fetched for the wall.
     pub wall_picture: bool,
     /// How much of the recorder's stamp has room in the picture.
     pub stamp_fit: Option<Fit>,
+    /// What the camera draws into its own picture, where that is to be proven.
+    pub camera_osd: Option<CameraOsdState>,
     /// A stream of the camera is not recorded.
     pub unrecorded: Option<String>,
     /// Capture time up to which parts were handed to the kernel.
@@ -171,6 +177,11 @@ impl Meter {
         facts.stamp_trouble = trouble;
     }
 
+    /// Which encoder stamps, what is given up and what died.
+    pub fn stamp_standing(&self, standing: StampStanding) {
+        self.lock().stamp = standing;
+    }
+
     /// Whether a small picture is being made or fetched for the wall.
     pub fn wall_picture(&self, runs: bool) {
         self.lock().wall_picture = runs;
@@ -179,6 +190,11 @@ impl Meter {
     /// How much of the recorder's stamp has room in the pictures being recorded.
     pub fn stamp_fits(&self, fit: Option<Fit>) {
         self.lock().stamp_fit = fit;
+    }
+
+    /// A key frame was looked at for the camera's own clock and label.
+    pub fn camera_osd(&self, state: &CameraOsdState) {
+        self.lock().camera_osd = Some(state.clone());
     }
 
     /// Nothing of the session is recorded, for this cause; `None` once a run begins.

@@ -4,10 +4,12 @@
 //! recorder's own, [`words`] says it to people, [`state`] is the form the API shows.
 
 pub mod alarms;
+pub mod camera_clock;
 pub mod clocks;
 pub mod doctor;
 pub mod log;
 pub mod meter;
 pub mod reconcile;
+pub mod stamp_alarms;
 pub mod state;
 pub mod words;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::meter::Facts;
 use super::state::{Bilingual, CameraState, RecordingState};
-use super::{clocks, words};
+use super::{camera_clock, clocks, words};
 use crate::catalogue::GapCause;
 use crate::hall::{Camera, Hall, StampMode};
+use crate::stamp::camera_osd::Verdict;
 use crate::time::WallTime;
 
 /// A camera that is connected and sends no picture for this long has stalled, whatever the session will make of it.
@@ -105,8 +106,10 @@ pub fn judge(
         action,
         detail,
         stamp_mode: camera.stamp,
-        stamped: facts.stamped && facts.in_session,
+        stamped: (facts.stamped || own_stamp_proven(facts)) && facts.in_session,
+        stamping: (camera.stamp == StampMode::Reencode && facts.in_session).then(|| facts.stamp.clone()),
         wall_picture: facts.wall_picture,
+        camera_clock: facts.camera_osd.clone(),
         video: facts.video(moment.monotonic),
         audio: facts.audio(moment.monotonic),
         time_source: facts.time_source.filter(|_| facts.in_session),
@@ -114,6 +117,11 @@ pub fn judge(
         clock: clocks::of_camera(&facts.camera_clock),
         connections: facts.connections,
     }
+}
+
+/// True when the camera's own clock text is proven to tell the time.
+fn own_stamp_proven(facts: &Facts) -> bool {
+    facts.camera_osd.as_ref().is_some_and(|state| state.clock.verdict == Verdict::Right)
 }
 
 /// Why nothing reaches the disk while a session stands.
@@ -128,6 +136,11 @@ fn trouble(hall: &Hall, camera: &Camera, facts: &Facts) -> Option<(Option<GapCau
         let (cause, detail) = facts.stamp_trouble.clone().unzip();
         let told = if cause == Some(GapCause::Overload) { words::cause(GapCause::Overload) } else { words::unstamped() };
         return Some((cause, told, detail));
+    }
+    if facts.in_session
+        && let Some((told, _)) = facts.camera_osd.as_ref().and_then(camera_clock::trouble)
+    {
+        return Some((None, told, None));
     }
     let sound_wanted = hall.windows.iter().any(|w| hall.sound_camera(w).is_some_and(|c| c.id == camera.id));
     let sound_there = facts.format.as_ref().is_some_and(|f| f.audio.is_some());

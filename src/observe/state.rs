@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::alarms::Alarm;
+use super::stamp_alarms::StampStanding;
 use crate::catalogue::GapCause;
 use crate::hall::{CameraId, CameraKind, StampMode};
 use crate::media::TimeSource;
+use crate::stamp::camera_osd::CameraOsdState;
 use crate::time::{Leap, WallTime};
 
 /// Whether a camera is being recorded, by measurement: the age of its newest part on disk.
@@ -58,10 +60,14 @@ pub struct CameraState {
     pub detail: Option<String>,
     /// How the stamp gets into the picture.
     pub stamp_mode: StampMode,
-    /// True when the pictures being recorded carry the recorder's stamp.
+    /// True when the pictures being recorded carry the recorder's stamp, or the camera's own that is proven to tell the time.
     pub stamped: bool,
+    /// Which encoder stamps, what is given up because the machine cannot keep up, and encoders that died.
+    pub stamping: Option<StampStanding>,
     /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
     pub wall_picture: bool,
+    /// What the camera's own clock text and label were found to say; only for cameras that draw their own stamp.
+    pub camera_clock: Option<CameraOsdState>,
     /// The received picture, measured.
     pub video: Option<VideoMeasured>,
     /// The received sound, measured.

@@ -229,3 +229,80 @@ pub fn root_trouble(trouble: &RootTrouble) -> Told {
         ),
     }
 }
+
+/// A camera's own clock runs, but tells another time.
+pub fn camera_clock_wrong(text: &str, seconds: i64) -> Told {
+    let (zh, en) = if seconds < 0 { ("慢", "behind") } else { ("快", "ahead") };
+    let (by, by_en) = length(seconds.abs());
+    told(
+        &format!("摄像机画面上的时间不准：显示 {text}，{zh}了{by}。"),
+        &format!("The time the camera draws is wrong: it shows {text}, {by_en} {en}."),
+        "请在摄像机上启用 NTP 校时，指向本机或北京时间源，时区设为东八区；在此期间的录像不计为已叠加。",
+        "Switch on NTP in the camera, from this machine or a source of Beijing time, time zone UTC+8; meanwhile recordings do not count as stamped.",
+    )
+}
+
+/// A camera's own clock stands still.
+pub fn camera_clock_frozen(text: &str) -> Told {
+    told(
+        &format!("摄像机画面上的时间停走：一直显示 {text}。"),
+        &format!("The time the camera draws stands still at {text}."),
+        "请查看画面是否也已定格；重启摄像机，并检查其时间叠加设置。",
+        "See whether the picture stands still too; restart the camera and check its overlay settings.",
+    )
+}
+
+/// A camera that should draw its clock draws none.
+pub fn camera_clock_missing() -> Told {
+    told(
+        "摄像机画面上找不到时间。",
+        "No time is found in the camera's picture.",
+        "请在摄像机上开启时间叠加（OSD，含日期和秒）；位置特殊时在 hall.toml 写 osd_clock；或改用 stamp = \"reencode\"。",
+        "Switch on its time overlay (OSD) with date and seconds; write osd_clock in hall.toml if it stands elsewhere; or use stamp = \"reencode\".",
+    )
+}
+
+/// Something is written, but it cannot be read beyond doubt.
+pub fn camera_clock_unreadable() -> Told {
+    told(
+        "摄像机画面上的时间无法可靠读出，未能核对。",
+        "The time in the camera's picture cannot be read beyond doubt and is not proven.",
+        "请把叠加字号调大、选白字黑边，放在背景较暗处，并在 hall.toml 写 osd_clock；读不出不等于时间有错。",
+        "Make the overlay larger, white with a dark outline, over a darker background, and write osd_clock in hall.toml; unread does not mean wrong.",
+    )
+}
+
+/// The label a camera draws is not what was attested.
+pub fn camera_label_changed() -> Told {
+    told(
+        "摄像机画面上的区划和区域标签与确认时不同。",
+        "The label in the camera's picture is not the one that was attested.",
+        "请核对摄像机的叠加文字；若改动属实，请运行 jiancha camera-clock attest 重新确认。",
+        "Check the camera's overlay text; if the change was meant, attest it anew with `jiancha camera-clock attest`.",
+    )
+}
+
+/// The label a camera drew is gone.
+pub fn camera_label_missing() -> Told {
+    told(
+        "摄像机画面上的区划和区域标签不见了。",
+        "The label has gone from the camera's picture.",
+        "请在摄像机上恢复叠加文字，或改用 stamp = \"reencode\"。",
+        "Bring the overlay text back in the camera, or use stamp = \"reencode\".",
+    )
+}
+
+/// A length of time in both languages: the two largest units.
+fn length(seconds: i64) -> (String, String) {
+    let units = [(86_400, "天", "d"), (3600, "小时", "h"), (60, "分", "min"), (1, "秒", "s")];
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (size, zh, en) in units {
+        if rest >= size && parts.len() < 2 {
+            parts.push((format!("{}{zh}", rest / size), format!("{} {en}", rest / size)));
+            rest %= size;
+        }
+    }
+    let (zh, en): (Vec<String>, Vec<String>) = parts.into_iter().unzip();
+    (zh.concat(), en.join(" "))
+}

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -84,6 +85,8 @@ pub struct SegmentWriter {
     subject: Subject,
     format: StreamFormat,
     stamped: bool,
+    /// Asked at each new segment: the camera's own stamp is proven at this moment.
+    proof: Option<Arc<AtomicBool>>,
     run: String,
     clock: Option<ClockReader>,
     number: u32,
@@ -114,6 +117,7 @@ impl SegmentWriter {
             subject,
             format,
             stamped,
+            proof: None,
             run,
             clock: None,
             number: 0,
@@ -127,8 +131,16 @@ impl SegmentWriter {
     }
 
     /// The same, writing into each segment how the server's clock is kept when it is begun.
+    #[must_use]
     pub fn with_clock(self, clock: Option<ClockReader>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The pictures carry a stamp while `proof` is true: what it says when a segment begins goes into that segment's identity.
+    #[must_use]
+    pub fn stamped_while(mut self, proof: Option<Arc<AtomicBool>>) -> Self {
+        self.proof = proof;
+        self
     }
 
     /// Frames of sound thrown away because no picture came to carry them.
@@ -205,7 +217,7 @@ impl SegmentWriter {
             run: self.run.clone(),
             number: self.number,
             from: first.capture,
-            stamped: self.stamped,
+            stamped: self.stamped || self.proof.as_ref().is_some_and(|proof| proof.load(Ordering::Relaxed)),
             codecs: codecs(&self.format),
             width: self.format.video.width,
             height: self.format.video.height,

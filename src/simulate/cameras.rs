@@ -63,6 +63,8 @@ pub struct CameraSpec {
     pub sound: Option<SoundCoding>,
     /// What it shows.
     pub view: View,
+    /// It draws its own clock and label, live.
+    pub own_clock: bool,
     /// What it is, in Chinese.
     pub chinese: &'static str,
     /// What it is, in English.
@@ -77,7 +79,7 @@ impl CameraSpec {
 
     /// True when this camera can show other pictures than its own: black, frozen, another resolution.
     pub fn has_picture_faults(&self) -> bool {
-        self.coding != PictureCoding::Mpeg4 && SECOND_STREAMS.iter().all(|(_, second)| second.id != self.id)
+        self.coding != PictureCoding::Mpeg4 && !self.own_clock && SECOND_STREAMS.iter().all(|(_, second)| second.id != self.id)
     }
 
     /// Its second stream, if it has one.
@@ -100,6 +102,7 @@ const fn hd25(id: &'static str, view: View, chinese: &'static str, english: &'st
         rate: Rate::Fps25,
         sound: Some(SoundCoding::ALaw),
         view,
+        own_clock: false,
         chinese,
         english,
     }
@@ -153,6 +156,18 @@ pub const CAMERAS: &[CameraSpec] = &[
         width: 1280,
         height: 720,
         ..hd25("mpeg4", View::Window(9), "MPEG-4 第 2 部分(不支持的编码)", "MPEG-4 part 2, a coding the recorder does not know")
+    },
+    CameraSpec {
+        width: 1280,
+        height: 720,
+        rate: Rate::Fps12_5,
+        own_clock: true,
+        ..hd25(
+            "own-clock",
+            View::Window(1),
+            "自带时间叠加,H.264 720p12.5",
+            "draws its own clock and label, H.264 720p12.5 + A-law",
+        )
     },
     CameraSpec {
         rate: Rate::Fps12_5,

@@ -84,6 +84,9 @@ async fn command(
         if fault.is_of_picture() && !desk.board.get(&id)?.1.has_picture_faults() {
             return Err(Refusal(StatusCode::CONFLICT, format!("camera `{id}` has only one kind of picture")));
         }
+        if fault.is_of_own_clock() && !desk.board.get(&id)?.1.own_clock {
+            return Err(Refusal(StatusCode::CONFLICT, format!("camera `{id}` draws no clock of its own (own-clock does)")));
+        }
         let lasting = values.for_seconds.map(|s| Duration::try_from_secs_f64(s).map_err(|_| bad_length(s))).transpose()?;
         desk.board.inject(&id, fault)?;
         info!(camera = id, ?fault, ?lasting, "fault");

@@ -39,6 +39,31 @@ pub enum Fault {
     },
     /// The camera's clock was never set: its sender reports tell a time of 1970-01-01.
     ClockUnset,
+    /// What the clock in the picture shows, of a camera that draws its own.
+    ClockText(ClockText),
+    /// Draws another label, of a camera that draws its own.
+    OtherLabel,
+}
+
+/// What a camera's own clock text shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockText {
+    /// The time, shifted by so much.
+    Shown {
+        /// Milliseconds added to the true time.
+        offset_ms: i64,
+    },
+    /// The same second for ever.
+    Frozen,
+    /// Nothing.
+    Missing,
+}
+
+impl Default for ClockText {
+    fn default() -> Self {
+        Self::Shown { offset_ms: 0 }
+    }
 }
 
 /// What happens to connections.
@@ -88,6 +113,10 @@ pub struct Condition {
     pub clock_drift_ppm: i32,
     /// True while sender reports tell a time of 1970.
     pub clock_unset: bool,
+    /// What its own clock text shows.
+    pub clock_text: ClockText,
+    /// True while its own label is another.
+    pub other_label: bool,
     /// How often all sessions were dropped; a connection that began under a smaller count must go.
     pub drops: u64,
 }
@@ -108,6 +137,8 @@ impl Condition {
             Fault::Clock { offset_ms } => self.clock_offset_ms = offset_ms,
             Fault::ClockDrift { ppm } => self.clock_drift_ppm = ppm,
             Fault::ClockUnset => self.clock_unset = true,
+            Fault::ClockText(text) => self.clock_text = text,
+            Fault::OtherLabel => self.other_label = true,
         }
         if fault.drops_sessions() {
             self.drops += 1;
@@ -124,6 +155,8 @@ impl Condition {
         match fault {
             Fault::Black | Fault::Freeze | Fault::Resolution if after.picture == self.picture => self.picture = Picture::Live,
             Fault::Mute => self.muted = false,
+            Fault::ClockText(text) if text == self.clock_text => self.clock_text = ClockText::default(),
+            Fault::OtherLabel => self.other_label = false,
             Fault::Clock { offset_ms } if offset_ms == self.clock_offset_ms => self.clock_offset_ms = 0,
             Fault::ClockDrift { ppm } if ppm == self.clock_drift_ppm => self.clock_drift_ppm = 0,
             Fault::ClockUnset => self.clock_unset = false,
@@ -148,6 +181,11 @@ impl Fault {
         matches!(self, Fault::Black | Fault::Freeze | Fault::Resolution)
     }
 
+    /// True when the fault concerns the clock or label that some cameras draw themselves.
+    pub fn is_of_own_clock(self) -> bool {
+        matches!(self, Fault::ClockText(_) | Fault::OtherLabel)
+    }
+
     fn is_of_connection(self) -> bool {
         matches!(self, Fault::Close | Fault::Stall | Fault::Password | Fault::Drip { .. })
     }
@@ -170,10 +208,16 @@ impl Fault {
             "clock" => Fault::Clock { offset_ms: values.offset_ms.ok_or("`clock` wants ?offset_ms=N, in milliseconds")? },
             "clock-drift" => Fault::ClockDrift { ppm: values.ppm.ok_or("`clock-drift` wants ?ppm=N, in parts per million")? },
             "clock-unset" => Fault::ClockUnset,
+            "osd-offset" => Fault::ClockText(ClockText::Shown {
+                offset_ms: values.offset_ms.ok_or("`osd-offset` wants ?offset_ms=N, in milliseconds")?,
+            }),
+            "osd-freeze" => Fault::ClockText(ClockText::Frozen),
+            "osd-off" => Fault::ClockText(ClockText::Missing),
+            "osd-label" => Fault::OtherLabel,
             other => {
                 return Err(format!(
                     "`{other}` is no fault; there are close, stall, password, drip, black, freeze, resolution, mute, clock, \
-                     clock-drift, clock-unset, and heal"
+                     clock-drift, clock-unset, osd-offset, osd-freeze, osd-off, osd-label, and heal"
                 ));
             }
         })
@@ -214,7 +258,7 @@ mod tests {
             clock_offset_ms: -5000,
             clock_drift_ppm: 500,
             clock_unset: true,
-            drops: 0,
+            ..Condition::default()
         };
         assert_eq!(c, expected);
         c.heal();

@@ -11,6 +11,7 @@ mod control;
 pub mod fault;
 pub mod generate;
 pub mod marker;
+mod osd;
 mod proxy;
 mod pump;
 mod rtsp;

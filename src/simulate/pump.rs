@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 use super::cameras::CameraSpec;
 use super::clip::CameraMedia;
 use super::fault::{Condition, Connection, Picture};
+use super::osd::Painter;
 use super::schedule::Lane;
 use crate::time::WallTime;
 
@@ -33,6 +34,8 @@ pub struct Pump {
     pub condition: watch::Receiver<Condition>,
     /// Takes the pictures.
     pub video: AppSrc,
+    /// Draws the pictures of a camera with a clock of its own; the others come from the media.
+    pub painter: Option<Painter>,
     /// Takes the sound.
     pub audio: Option<AppSrc>,
     /// One is set when the pump must end: its pipeline's or the server's.
@@ -57,7 +60,7 @@ impl Row {
 
 impl Pump {
     /// Runs until told to stop or until the pipeline takes no more.
-    pub fn run(self) {
+    pub fn run(mut self) {
         if !self.wait_until_playing() {
             return;
         }
@@ -99,7 +102,7 @@ impl Pump {
                 if index.is_multiple_of(self.spec.rate.gop_frames() as usize) {
                     shown = condition.picture;
                 }
-                self.give_picture(index, due, shown)
+                self.give_picture(index, due, shown, &condition)
             };
             if let Err(flow) = given {
                 debug!(camera = self.spec.id, ?flow, "nobody watches any more");
@@ -108,7 +111,18 @@ impl Pump {
         }
     }
 
-    fn give_picture(&self, index: usize, due: WallTime, shown: Picture) -> Result<(), gst::FlowError> {
+    fn give_picture(
+        &mut self,
+        index: usize,
+        due: WallTime,
+        shown: Picture,
+        condition: &Condition,
+    ) -> Result<(), gst::FlowError> {
+        if let Some(painter) = &mut self.painter {
+            let number = u32::try_from(index).unwrap_or_default();
+            let drawn = gst::Buffer::from_slice(painter.draw(number, due, condition));
+            return give(&self.video, &drawn, due, self.spec.rate.frame_micros(), gst::BufferFlags::empty());
+        }
         let Some((unit, random_access)) = self.media.clip(shown).unit(index) else { return Ok(()) };
         let flags = if random_access { gst::BufferFlags::empty() } else { gst::BufferFlags::DELTA_UNIT };
         give(&self.video, unit, due, self.spec.rate.frame_micros(), flags)

@@ -22,6 +22,7 @@ use tracing::warn;
 use super::cameras::{CameraSpec, PictureCoding, SoundCoding};
 use super::clip::CameraMedia;
 use super::fault::{Condition, Connection};
+use super::osd::Painter;
 use super::pump::Pump;
 use super::{Credentials, SimulateError};
 
@@ -156,6 +157,7 @@ fn launch(spec: &CameraSpec) -> String {
         format!("appsrc name={name} is-live=true format=time block=false max-bytes=0 max-time={QUEUE_NS} leaky-type=downstream")
     };
     let video = match spec.coding {
+        _ if spec.own_clock => OWN_CLOCK,
         PictureCoding::H264 => "rtph264pay name=pay0 pt=96",
         PictureCoding::H265 => "rtph265pay name=pay0 pt=96",
         PictureCoding::Mpeg4 => "rtpmp4vpay name=pay0 pt=96",
@@ -166,6 +168,23 @@ fn launch(spec: &CameraSpec) -> String {
         None => String::new(),
     };
     format!("( {} ! {video} {audio} )", source("video"))
+}
+
+/// A camera that draws its own clock codes its pictures while it is watched; a key frame every two seconds, as the others have.
+const OWN_CLOCK: &str = "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bframes=0 key-int-max=25 pass=qual quantizer=22 \
+     ! video/x-h264,profile=baseline ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1";
+
+/// What such a camera's encoder takes.
+fn drawn_caps(spec: &CameraSpec) -> gst::Caps {
+    let (numerator, denominator) = spec.rate.fraction();
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", i32::try_from(spec.width).unwrap_or(0))
+        .field("height", i32::try_from(spec.height).unwrap_or(0))
+        .field("framerate", gst::Fraction::new(numerator, denominator))
+        .field("interlace-mode", "progressive")
+        .field("colorimetry", "bt709")
+        .build()
 }
 
 /// The GStreamer elements serving needs, with the Debian package of each.
@@ -183,7 +202,8 @@ fn configure(camera: &Served, media: &gst_rtsp_server::RTSPMedia, server_stop: &
     let bin = media.element().downcast::<gst::Bin>().map_err(|_| "its element is no bin")?;
     let source = |name: &str| bin.by_name(name).and_downcast::<AppSrc>();
     let video = source("video").ok_or("its pipeline has no picture source")?;
-    video.set_caps(Some(&camera.media.picture_caps()));
+    let painter = camera.spec.own_clock.then(|| Painter::new(camera.spec));
+    video.set_caps(Some(&if painter.is_some() { drawn_caps(camera.spec) } else { camera.media.picture_caps() }));
     let audio = camera.media.sound.as_ref().and_then(|sound| {
         let audio = source("audio")?;
         audio.set_caps(Some(&sound.caps()));
@@ -200,6 +220,7 @@ fn configure(camera: &Served, media: &gst_rtsp_server::RTSPMedia, server_stop: &
         media: Arc::clone(&camera.media),
         condition,
         video,
+        painter,
         audio,
         stop: [stop, Arc::clone(server_stop)],
     };

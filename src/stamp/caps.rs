@@ -44,18 +44,27 @@ pub(super) fn with_known_matrix(event: &gst::Event) -> Option<gst::Caps> {
 /// A sentence naming what they do not say.
 pub(super) fn encoded_format(caps: &gst::CapsRef) -> Result<EncodedFormat, String> {
     let structure = caps.structure(0).ok_or("the encoder gave empty caps")?;
+    let (codec, stream_format) = match structure.name().as_str() {
+        "video/x-h264" => (VideoCodec::H264, "avc"),
+        "video/x-h265" => (VideoCodec::H265, "hvc1"),
+        other => return Err(format!("the encoder gives {other} instead of video/x-h264 or video/x-h265")),
+    };
+    let given = structure.get::<&str>("stream-format").unwrap_or("nothing");
+    if given != stream_format {
+        return Err(format!("the encoder's stream-format is {given} instead of {stream_format}"));
+    }
     let size = |name: &str| structure.get::<i32>(name).ok().and_then(|n| u16::try_from(n).ok());
     let (Some(width), Some(height)) = (size("width"), size("height")) else {
         return Err(format!("the encoder does not tell the size of its pictures: {structure}"));
     };
     let codec_data = structure.get::<gst::Buffer>("codec_data");
-    let codec_data = codec_data.map_err(|_| format!("the encoder gives no codec_data (is stream-format avc?): {structure}"))?;
+    let codec_data = codec_data.map_err(|_| format!("the encoder gives no codec_data : {structure}"))?;
     let configuration = codec_data.map_readable().map_err(|_| "the encoder's codec_data cannot be read")?;
     let configuration = Bytes::copy_from_slice(&configuration);
     let aspect = structure.get::<gst::Fraction>("pixel-aspect-ratio").ok();
     let part = |n: i32| u32::try_from(n).ok().filter(|n| *n > 0).unwrap_or(1);
     let pixel_aspect = aspect.map_or((1, 1), |a| (part(a.numer()), part(a.denom())));
-    Ok(EncodedFormat { width, height, pixel_aspect, configuration })
+    Ok(EncodedFormat { codec, width, height, pixel_aspect, configuration })
 }
 
 #[cfg(test)]

@@ -1,86 +1,64 @@
 //! Which encoders there are and which of them truly work on this machine.
 //!
-//! An encoder is a GStreamer description in `pipelines/stamp-<name>.launch`: built in, or a site's own file of that name in the
-//! folder `[stamp] pipelines`. It holds the named elements `in` (appsrc), `stamp` (raw I420 or NV12 pictures leave its source pad),
-//! `encoder` and `out` (appsink, `stream-format=avc`). Lines that begin with `#` are comments; placeholders:
-//! `{decode}` decoder of the camera's codec, `{bitrate_kbps}` and `{bitrate_bps}` bit rate, `{gop}` greatest distance of two key
-//! frames in frames (a backstop: the stamper asks for key frames by time).
+//! Each is an [`EncoderDescription`]; a trial stamps, encodes and decodes a few pictures with it. Trials run side by side, and one
+//! that hangs is left behind after [`TRIAL_LIMIT`].
 
-use std::fmt;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
-
+pub use super::description::{EncoderDescription, Origin};
 use super::glyphs::find_font;
-use super::{StampError, gst_init, probe};
+use super::{StampError, probe};
 use crate::hall::StampSettings;
 use crate::media::VideoCodec;
 
-/// The built-in descriptions, best first.
-const BUILT_IN: [(&str, &str); 6] = [
+/// The built-in descriptions, best first; H.264 before H.265.
+const BUILT_IN: [(&str, &str); 11] = [
     ("nvenc", include_str!("../../pipelines/stamp-nvenc.launch")),
     ("vaapi", include_str!("../../pipelines/stamp-vaapi.launch")),
     ("qsv", include_str!("../../pipelines/stamp-qsv.launch")),
     ("v4l2", include_str!("../../pipelines/stamp-v4l2.launch")),
     ("x264", include_str!("../../pipelines/stamp-x264.launch")),
     ("openh264", include_str!("../../pipelines/stamp-openh264.launch")),
+    ("nvenc-h265", include_str!("../../pipelines/stamp-nvenc-h265.launch")),
+    ("vaapi-h265", include_str!("../../pipelines/stamp-vaapi-h265.launch")),
+    ("qsv-h265", include_str!("../../pipelines/stamp-qsv-h265.launch")),
+    ("v4l2-h265", include_str!("../../pipelines/stamp-v4l2-h265.launch")),
+    ("x265", include_str!("../../pipelines/stamp-x265.launch")),
 ];
 
 /// Name in `[stamp] encoder` that takes the first description that works.
 pub const AUTO: &str = "auto";
 
-/// Where a description comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Part of the program.
-    BuiltIn,
-    /// A file of the site's own.
-    File(PathBuf),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::BuiltIn => f.write_str("built in"),
-            Origin::File(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-/// A pipeline description for one encoder, placeholders unfilled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncoderDescription {
-    /// Name: the file's without `stamp-` and `.launch`.
-    pub name: String,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// The text of the file.
-    pub text: String,
-}
+/// A trial that takes longer is given up.
+pub const TRIAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a trial of one encoder showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncoderProbe {
     /// Name of the description.
     pub name: String,
+    /// Where the description comes from.
+    pub origin: Origin,
+    /// What it gives.
+    pub codec: VideoCodec,
     /// True when stamped pictures came out and could be decoded.
     pub works: bool,
     /// What was seen: the output's format, or the reason with the element's name and the package it is in.
     pub detail: String,
 }
 
-/// The values for the placeholders.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fill {
-    pub codec: VideoCodec,
-    pub bitrate_kbps: u32,
-    pub gop_frames: u32,
+impl EncoderProbe {
+    fn of(description: &EncoderDescription, tried: Result<String, String>) -> Self {
+        let works = tried.is_ok();
+        let (Ok(detail) | Err(detail)) = tried;
+        Self { name: description.name.clone(), origin: description.origin.clone(), codec: description.codec(), works, detail }
+    }
 }
 
-/// All descriptions in the order in which `auto` tries them: a site's own by name, hardware, x264, openh264. A site's file with the name of a
-/// built-in one takes its place.
+/// All descriptions, best first: a site's own by name, hardware, x264, openh264, then the same for H.265. A site's file with the
+/// name of a built-in one takes its place.
 ///
 /// # Errors
 /// [`StampError::DescriptionUnreadable`] for a folder or file that cannot be read.
@@ -107,208 +85,182 @@ pub fn descriptions(settings: &StampSettings) -> Result<Vec<EncoderDescription>,
     Ok(all)
 }
 
+/// The descriptions these settings allow, in the order in which they are taken: the one that is named, then those of the wanted
+/// codec, best first. Behind H.265 come those of H.264: a stamped picture in the other codec is better than one without the stamp.
+///
+/// # Errors
+/// [`StampError::UnknownEncoder`], [`StampError::EncoderOfOtherCodec`], [`StampError::DescriptionUnreadable`].
+pub fn ladder(settings: &StampSettings) -> Result<Vec<EncoderDescription>, StampError> {
+    let all = descriptions(settings)?;
+    let named = all.iter().position(|d| d.name == settings.encoder);
+    if settings.encoder != AUTO && named.is_none() {
+        let known = all.iter().map(|d| d.name.clone()).collect();
+        return Err(StampError::UnknownEncoder { name: settings.encoder.clone(), known });
+    }
+    let of_named = named.map(|n| all[n].codec());
+    if let (Some(wanted), Some(gives)) = (settings.work.codec, of_named.filter(|c| settings.work.codec != Some(*c))) {
+        return Err(StampError::EncoderOfOtherCodec { name: settings.encoder.clone(), gives, wanted });
+    }
+    let wanted = settings.work.codec.or(of_named).unwrap_or(VideoCodec::H264);
+    let rank = |n: usize| {
+        let other = all[n].codec() != wanted;
+        (Some(n) != named, other)
+    };
+    let mut order: Vec<usize> = (0..all.len()).filter(|n| all[*n].codec() == wanted || wanted == VideoCodec::H265).collect();
+    order.sort_by_key(|n| rank(*n));
+    Ok(order.into_iter().map(|n| all[n].clone()).collect())
+}
+
+/// Trials of several encoders, side by side.
+pub struct Trials {
+    descriptions: Vec<EncoderDescription>,
+    results: Receiver<(usize, EncoderProbe)>,
+    open: Vec<bool>,
+    until: Instant,
+}
+
+impl Trials {
+    /// Begins the trial of every description; returns at once.
+    pub fn start(descriptions: Vec<EncoderDescription>, settings: &StampSettings) -> Self {
+        let (give, results) = channel();
+        for (n, description) in descriptions.iter().cloned().enumerate() {
+            let (settings, for_thread) = (settings.clone(), give.clone());
+            let tried = std::thread::Builder::new().name("stamp-trial".to_owned()).spawn(move || {
+                let found = EncoderProbe::of(&description, probe::try_out(&description, &settings));
+                // Nobody listens once the trial has been given up.
+                let _ = for_thread.send((n, found));
+            });
+            if let Err(e) = tried {
+                let _ = give.send((n, EncoderProbe::of(&descriptions[n], Err(format!("no thread for its trial: {e}")))));
+            }
+        }
+        Self { open: vec![true; descriptions.len()], descriptions, results, until: Instant::now() + TRIAL_LIMIT }
+    }
+
+    /// The next result, whichever comes first; `None` when all are told. One that hangs is told when the limit is over.
+    pub fn next_result(&mut self) -> Option<(usize, EncoderProbe)> {
+        let first_open = self.open.iter().position(|open| *open)?;
+        let told = self.results.recv_timeout(self.until.saturating_duration_since(Instant::now()));
+        let (n, found) = told.unwrap_or_else(|_| {
+            let reason = format!("nothing came out within {} s: the trial was given up", TRIAL_LIMIT.as_secs());
+            (first_open, EncoderProbe::of(&self.descriptions[first_open], Err(reason)))
+        });
+        self.open[n] = false;
+        Some((n, found))
+    }
+}
+
 /// Tries every description: builds the pipeline, stamps and encodes a few pictures, decodes them again.
 ///
-/// Takes a fraction of a second for each encoder that is there. A folder that cannot be read is one row that does not work.
+/// Takes a second or so where nothing hangs, [`TRIAL_LIMIT`] at most. A folder that cannot be read is one row that does not work.
 pub fn probe(settings: &StampSettings) -> Vec<EncoderProbe> {
-    match descriptions(settings) {
-        Ok(all) => all.iter().map(|description| try_out(description, settings)).collect(),
-        Err(e) => vec![EncoderProbe { name: "descriptions".to_owned(), works: false, detail: e.to_string() }],
+    let all = match descriptions(settings) {
+        Ok(all) => all,
+        Err(e) => {
+            return vec![EncoderProbe {
+                name: "descriptions".to_owned(),
+                origin: Origin::BuiltIn,
+                codec: VideoCodec::H264,
+                works: false,
+                detail: e.to_string(),
+            }];
+        }
+    };
+    let mut rows: Vec<Option<EncoderProbe>> = vec![None; all.len()];
+    let mut trials = Trials::start(all, settings);
+    while let Some((n, found)) = trials.next_result() {
+        rows[n] = Some(found);
     }
+    rows.into_iter().flatten().collect()
+}
+
+/// How many 1080p pictures a second one thread stamps with this encoder, on a drawn test picture: real pictures take longer.
+///
+/// # Errors
+/// A sentence, when it does not work.
+pub fn measure(description: &EncoderDescription, settings: &StampSettings) -> Result<f64, String> {
+    probe::measure(description, settings)
 }
 
 /// The description to stamp with: the one `[stamp] encoder` names, or for `auto` the first that works.
 ///
 /// # Errors
-/// [`StampError::UnknownEncoder`], [`StampError::EncoderDoesNotWork`] for a named one, [`StampError::NoEncoderWorks`] for `auto`,
-/// [`StampError::DescriptionUnreadable`], and [`StampError::FontMissing`], since without a font no trial is possible.
+/// [`StampError::UnknownEncoder`], [`StampError::EncoderOfOtherCodec`], [`StampError::EncoderDoesNotWork`] for a named one,
+/// [`StampError::NoEncoderWorks`] for `auto`, [`StampError::DescriptionUnreadable`], and [`StampError::FontMissing`], since
+/// without a font no trial is possible.
 pub fn choose(settings: &StampSettings) -> Result<EncoderDescription, StampError> {
     find_font(settings.font.as_deref())?;
-    let all = descriptions(settings)?;
+    let mut all = ladder(settings)?;
     if settings.encoder != AUTO {
-        let known = || all.iter().map(|d| d.name.clone()).collect();
-        let named = all.iter().find(|d| d.name == settings.encoder);
-        let named = named.ok_or_else(|| StampError::UnknownEncoder { name: settings.encoder.clone(), known: known() })?;
-        let tried = try_out(named, settings);
-        return match tried.works {
-            true => Ok(named.clone()),
-            false => Err(StampError::EncoderDoesNotWork { name: tried.name, reason: tried.detail }),
-        };
+        all.truncate(1);
     }
     let mut failed = Vec::new();
     for description in all {
-        let tried = try_out(&description, settings);
-        if tried.works {
-            tracing::info!(encoder = description.name, detail = tried.detail, "chose the encoder for the stamp");
-            return Ok(description);
+        match probe::try_out(&description, settings) {
+            Ok(detail) => {
+                tracing::info!(encoder = description.name, detail, "chose the encoder for the stamp");
+                return Ok(description);
+            }
+            Err(reason) if settings.encoder != AUTO => {
+                return Err(StampError::EncoderDoesNotWork { name: description.name, reason });
+            }
+            Err(reason) => failed.push(format!("{}: {reason}", description.name)),
         }
-        failed.push(format!("{}: {}", tried.name, tried.detail));
     }
     Err(StampError::NoEncoderWorks { tried: failed })
-}
-
-fn try_out(description: &EncoderDescription, settings: &StampSettings) -> EncoderProbe {
-    let (works, detail) = match probe::try_out(description, settings) {
-        Ok(detail) => (true, detail),
-        Err(reason) => (false, reason),
-    };
-    EncoderProbe { name: description.name.clone(), works, detail }
-}
-
-/// The elements of a built pipeline that the stamper handles.
-pub(crate) struct Built {
-    pub pipeline: gst::Pipeline,
-    pub input: gst_app::AppSrc,
-    /// Source pad of the element `stamp`.
-    pub stamp_pad: gst::Pad,
-    pub output: gst_app::AppSink,
-}
-
-impl EncoderDescription {
-    /// The description as one line for GStreamer, comments gone and placeholders filled.
-    ///
-    /// # Errors
-    /// [`StampError::Description`] naming a placeholder that does not exist.
-    pub(crate) fn filled(&self, fill: Fill) -> Result<String, StampError> {
-        let lines = self.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let text = lines.collect::<Vec<_>>().join(" ");
-        // Without `normal` the decoder holds pictures back (up to 15) when a stream does not say that it needs no reordering.
-        let decode = match fill.codec {
-            VideoCodec::H264 => "h264parse ! avdec_h264 name=decode max-threads=1 std-compliance=normal",
-            VideoCodec::H265 => "h265parse ! avdec_h265 name=decode max-threads=1 std-compliance=normal",
-        };
-        let filled = text
-            .replace("{decode}", decode)
-            .replace("{bitrate_kbps}", &fill.bitrate_kbps.to_string())
-            .replace("{bitrate_bps}", &(u64::from(fill.bitrate_kbps) * 1000).to_string())
-            .replace("{gop}", &fill.gop_frames.to_string());
-        match unknown_placeholder(&filled) {
-            Some(name) => Err(self.wrong(format!(
-                "unknown placeholder {{{name}}} (there are {{decode}}, {{bitrate_kbps}}, {{bitrate_bps}} and {{gop}})"
-            ))),
-            None => Ok(filled),
-        }
-    }
-
-    /// Builds the pipeline, not yet started.
-    ///
-    /// # Errors
-    /// [`StampError::Description`] naming the element that is missing, misspelt or of the wrong kind.
-    pub(crate) fn build(&self, fill: Fill) -> Result<Built, StampError> {
-        gst_init()?;
-        let text = self.filled(fill)?;
-        let mut context = gst::ParseContext::new();
-        let element = gst::parse::launch_full(&text, Some(&mut context), gst::ParseFlags::FATAL_ERRORS).map_err(|e| {
-            let no_element = e.kind::<gst::ParseError>() == Some(gst::ParseError::NoSuchElement);
-            let missing = if no_element { context.missing_elements() } else { Vec::new() };
-            match missing.is_empty() {
-                true => self.wrong(e.message().to_owned()),
-                false => self.wrong(missing.iter().map(|name| missing_element(name)).collect::<Vec<_>>().join("; ")),
-            }
-        })?;
-        let pipeline = element.downcast::<gst::Pipeline>().map_err(|_| self.wrong("it holds a single element".to_owned()))?;
-        let find = |name: &str, what: &str| {
-            pipeline.by_name(name).ok_or_else(|| self.wrong(format!("no element is named `{name}` ({what})")))
-        };
-        let kind = |name: &str, what: &str| self.wrong(format!("the element `{name}` is not an {what}"));
-        let input = find("in", "the appsrc")?.downcast().map_err(|_| kind("in", "appsrc"))?;
-        let output = find("out", "the appsink")?.downcast().map_err(|_| kind("out", "appsink"))?;
-        let stamp = find("stamp", "an identity whose pictures are drawn on")?;
-        let stamp_pad = stamp.static_pad("src").ok_or_else(|| self.wrong("the element `stamp` has no pad `src`".to_owned()))?;
-        find("encoder", "the encoder")?;
-        Ok(Built { pipeline, input, stamp_pad, output })
-    }
-
-    fn wrong(&self, reason: String) -> StampError {
-        StampError::Description { name: self.name.clone(), origin: self.origin.to_string(), reason }
-    }
-}
-
-/// The first `{word}` left: lists in caps such as `{I420,NV12}` hold more than lower-case letters and underscores.
-fn unknown_placeholder(text: &str) -> Option<&str> {
-    text.split('{').skip(1).find_map(|rest| {
-        let (word, _) = rest.split_once('}')?;
-        (!word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')).then_some(word)
-    })
-}
-
-fn missing_element(name: &str) -> String {
-    let package = match name {
-        "appsrc" | "appsink" | "videoconvert" | "videoscale" | "videorate" => Some("gstreamer1.0-plugins-base"),
-        "h264parse" | "h265parse" | "openh264enc" | "x265enc" => Some("gstreamer1.0-plugins-bad"),
-        "x264enc" => Some("gstreamer1.0-plugins-ugly"),
-        "avdec_h264" | "avdec_h265" => Some("gstreamer1.0-libav"),
-        _ => None,
-    };
-    match (package, name) {
-        (Some(package), _) => format!("no element `{name}`; install the package {package}"),
-        (None, _)
-            if name.starts_with("va") || name.starts_with("nv") || name.starts_with("qsv") || name.starts_with("v4l2") =>
-        {
-            format!("no element `{name}`: this machine shows no such encoder")
-        }
-        _ => format!("no element `{name}`"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hall::StampWork;
 
     fn settings() -> StampSettings {
         StampSettings { encoder: AUTO.to_owned(), ..StampSettings::default() }
     }
 
-    fn description(text: &str) -> EncoderDescription {
-        EncoderDescription { name: "trial".to_owned(), origin: Origin::BuiltIn, text: text.to_owned() }
+    fn with(encoder: &str, codec: Option<VideoCodec>) -> StampSettings {
+        StampSettings { encoder: encoder.to_owned(), work: StampWork { codec, ..StampWork::default() }, ..settings() }
     }
 
-    const FILL: Fill = Fill { codec: VideoCodec::H264, bitrate_kbps: 3000, gop_frames: 120 };
-
-    #[test]
-    fn comments_go_and_placeholders_are_filled() {
-        let text =
-            "# a {comment}\nin ! {decode}\n! enc bitrate={bitrate_kbps} bps={bitrate_bps} gop={gop} format={I420,NV12}\n";
-        let filled = description(text).filled(FILL).expect("all placeholders exist");
-        assert_eq!(
-            filled,
-            "in ! h264parse ! avdec_h264 name=decode max-threads=1 std-compliance=normal ! enc bitrate=3000 bps=3000000 gop=120 format={I420,NV12}"
-        );
-    }
-
-    #[test]
-    fn an_unknown_placeholder_is_named() {
-        let error = description("appsrc ! {decoder}").filled(FILL).expect_err("misspelt").to_string();
-        assert!(error.contains("{decoder}"), "{error}");
-    }
-
-    #[test]
-    fn a_missing_element_a_wrong_property_and_a_missing_name_are_told_by_element() {
-        let error = |text: &str| description(text).build(FILL).err().expect("it is wrong").to_string();
-        let said = error("appsrc name=in ! nosuchelement ! appsink name=out");
-        assert!(said.contains("nosuchelement"), "{said}");
-        let said = error("appsrc name=in ! identity name=stamp nosuch=1 ! appsink name=out");
-        assert!(said.contains("nosuch") && said.contains("identity"), "{said}");
-        let said = error("appsrc name=in ! identity name=stamp ! appsink name=out");
-        assert!(said.contains("`encoder`"), "{said}");
-        let said = error("fakesrc name=in ! identity name=stamp ! identity name=encoder ! appsink name=out");
-        assert!(said.contains("`in`") && said.contains("appsrc"), "{said}");
+    fn names(ladder: Vec<EncoderDescription>) -> Vec<String> {
+        ladder.into_iter().map(|d| d.name).collect()
     }
 
     #[test]
     fn every_built_in_description_fills_and_holds_the_named_elements() {
+        let fill = super::super::description::Fill { codec: VideoCodec::H264, bitrate_kbps: 3000, gop_frames: 120 };
         for built_in in descriptions(&settings()).expect("built in") {
-            let text = built_in.filled(FILL).expect("it fills");
+            let text = built_in.filled(fill).expect("it fills");
             for name in ["name=in", "name=stamp", "name=encoder", "name=out"] {
                 assert_eq!(text.matches(name).count(), 1, "{name} in {}", built_in.name);
             }
+            let h265 = built_in.name.contains("265");
+            assert_eq!(built_in.codec(), if h265 { VideoCodec::H265 } else { VideoCodec::H264 }, "{}", built_in.name);
         }
     }
 
     #[test]
     fn x264_comes_after_all_hardware_and_before_openh264() {
-        let names: Vec<String> = descriptions(&settings()).expect("built in").into_iter().map(|d| d.name).collect();
-        assert_eq!(names, ["nvenc", "vaapi", "qsv", "v4l2", "x264", "openh264"]);
+        let taken = names(ladder(&settings()).expect("built in"));
+        assert_eq!(taken, ["nvenc", "vaapi", "qsv", "v4l2", "x264", "openh264"]);
+    }
+
+    #[test]
+    fn behind_h265_comes_h264_and_behind_h264_nothing_else() {
+        let taken = names(ladder(&with(AUTO, Some(VideoCodec::H265))).expect("built in"));
+        let h265 = ["nvenc-h265", "vaapi-h265", "qsv-h265", "v4l2-h265", "x265"];
+        assert_eq!(taken, [&h265[..], &["nvenc", "vaapi", "qsv", "v4l2", "x264", "openh264"]].concat());
+        assert!(!names(ladder(&with(AUTO, Some(VideoCodec::H264))).expect("built in")).iter().any(|n| n.contains("265")));
+    }
+
+    #[test]
+    fn a_named_encoder_comes_first_and_the_others_stand_behind_it() {
+        let taken = names(ladder(&with("x264", None)).expect("built in"));
+        assert_eq!(taken, ["x264", "nvenc", "vaapi", "qsv", "v4l2", "openh264"]);
+        assert_eq!(names(ladder(&with("x265", None)).expect("built in"))[..2], ["x265", "nvenc-h265"]);
+        let error = ladder(&with("x265", Some(VideoCodec::H264))).expect_err("x265 gives no H.264").to_string();
+        assert!(error.contains("x265") && error.contains("H.265") && error.contains("codec"), "{error}");
     }
 
     #[test]
@@ -320,13 +272,13 @@ mod tests {
         let all = descriptions(&StampSettings { pipelines: Some(folder.path().to_owned()), ..settings() }).expect("readable");
         assert_eq!((all[0].name.as_str(), all[0].text.as_str()), ("board", "own board"));
         assert_eq!((all[5].name.as_str(), all[5].text.as_str()), ("x264", "own x264"));
-        assert_eq!(all.len(), 7);
+        assert_eq!(all.len(), 12);
     }
 
     #[test]
     fn an_unknown_encoder_is_told_with_the_known_names() {
-        let error = choose(&StampSettings { encoder: "x265".to_owned(), ..settings() }).expect_err("there is none").to_string();
-        assert!(error.contains("x265") && error.contains("x264, openh264"), "{error}");
+        let error = choose(&StampSettings { encoder: "x266".to_owned(), ..settings() }).expect_err("there is none").to_string();
+        assert!(error.contains("x266") && error.contains("x264, openh264"), "{error}");
     }
 
     #[test]
@@ -336,17 +288,49 @@ mod tests {
         assert!(!rows[0].works && rows[0].detail.contains("/nowhere/pipelines"), "{rows:?}");
     }
 
-    #[test]
-    fn x264_works_here_and_an_edited_copy_with_a_wrong_element_does_not() {
-        let rows = probe(&settings());
-        let x264 = rows.iter().find(|row| row.name == "x264").expect("a row for x264");
-        assert!(x264.works, "package gstreamer1.0-plugins-ugly is installed: {}", x264.detail);
+    /// Writes x264's description as a site's own of another name, with some of it replaced; gives what its trial said.
+    fn tried(edits: &[(&str, &str)]) -> Result<String, String> {
+        let text = edits.iter().fold(BUILT_IN[4].1.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        let own = EncoderDescription { name: "own".to_owned(), origin: Origin::BuiltIn, text };
+        probe::try_out(&own, &settings())
+    }
 
+    #[test]
+    fn x264_x265_and_openh264_work_here_and_a_wrong_element_does_not() {
+        let rows = probe(&settings());
+        for name in ["x264", "x265", "openh264"] {
+            let row = rows.iter().find(|row| row.name == name).expect("a row");
+            assert!(row.works, "{name}: {}", row.detail);
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let edited = BUILT_IN[4].1.replace("x264enc", "x264encoder");
         std::fs::write(folder.path().join("stamp-x264.launch"), edited).expect("written");
         let own = StampSettings { pipelines: Some(folder.path().to_owned()), encoder: "x264".to_owned(), ..settings() };
         let error = choose(&own).expect_err("misspelt element").to_string();
         assert!(error.contains("x264encoder"), "{error}");
+    }
+
+    #[test]
+    fn an_encoder_that_puts_pictures_out_of_order_is_refused_with_the_remedy() {
+        let said = tried(&[("tune=zerolatency threads=1 bframes=0", "threads=1 bframes=2 rc-lookahead=0 b-adapt=false")]);
+        assert!(said.as_ref().is_err_and(|s| s.contains("B-frames") && s.contains("bframes=0")), "{said:?}");
+    }
+
+    #[test]
+    fn an_encoder_whose_pictures_come_out_changed_is_refused() {
+        let said = tried(&[("! x264enc", "! videobalance brightness=-0.3 ! x264enc")]);
+        assert!(said.as_ref().is_err_and(|s| s.contains("does not look like")), "{said:?}");
+        // A picture that is stamped twice carries the stamp, and more than was drawn.
+        let said = tried(&[("! x264enc", "! videoflip method=rotate-180 ! x264enc")]);
+        assert!(said.as_ref().is_err_and(|s| s.contains("stamp")), "{said:?}");
+    }
+
+    #[test]
+    fn an_encoder_that_dies_in_its_trial_is_told_with_its_words() {
+        let said = tried(&[("! x264enc", "! identity error-after=3 ! x264enc")]);
+        assert!(said.as_ref().is_err_and(|s| s.contains("identity")), "{said:?}");
     }
 }

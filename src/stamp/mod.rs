@@ -7,9 +7,12 @@
 
 pub mod blend;
 mod breaking;
+pub mod camera_osd;
 mod caps;
 pub mod characters;
 pub mod check;
+pub mod description;
+mod description_check;
 pub mod draw;
 pub mod encoders;
 pub mod glyphs;
@@ -34,7 +37,7 @@ use std::sync::OnceLock;
 use thiserror::Error;
 
 use crate::hall::StampSettings;
-use crate::media::{VideoFormat, VideoUnit};
+use crate::media::{VideoCodec, VideoFormat, VideoUnit};
 use characters::Sort;
 use draw::StampDrawer;
 use placement::Layout;
@@ -124,6 +127,18 @@ pub enum StampError {
         name: String,
         /// The names there are.
         known: Vec<String>,
+    },
+    /// `[stamp] encoder` and `codec` contradict each other.
+    #[error(
+        "the encoder `{name}` gives {gives}, but `codec` in [stamp] asks for {wanted}; leave one of them out or set `encoder` to `auto`"
+    )]
+    EncoderOfOtherCodec {
+        /// The encoder named.
+        name: String,
+        /// What it gives.
+        gives: VideoCodec,
+        /// What is asked for.
+        wanted: VideoCodec,
     },
     /// A site's own description cannot be read.
     #[error("pipeline description {}: {reason}", path.display())]

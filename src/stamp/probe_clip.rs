@@ -8,12 +8,22 @@ use bytes::Bytes;
 use crate::media::{TimeSource, VideoCodec, VideoFormat, VideoUnit};
 use crate::time::WallTime;
 
-/// Width of the clip in pixels.
-pub const WIDTH: u32 = 640;
-/// Height of the clip in pixels.
-pub const HEIGHT: u32 = 368;
-/// Every luma sample lies in this range.
-pub const LUMA: std::ops::RangeInclusive<u8> = 90..=121;
+/// Size of the clip in pixels; both are multiples of 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub width: u32,
+    pub height: u32,
+}
+
+/// Small enough for a trial at every start.
+pub const SMALL: Size = Size { width: 640, height: 368 };
+/// The least size a camera may have (R2), in whole macroblocks.
+pub const HD: Size = Size { width: 1920, height: 1088 };
+
+/// The luma sample at `x`, `y` of picture `number`: from 90 to 121.
+pub fn luma(x: u32, y: u32, number: u32) -> u8 {
+    90 + ((x + y + 4 * number) / 8 % 32) as u8
+}
 
 /// Writes bits from the highest to the lowest of each byte.
 #[derive(Default)]
@@ -69,7 +79,7 @@ fn with_emulation_prevention(header: u8, payload: &[u8]) -> Vec<u8> {
     nal
 }
 
-fn sequence_parameter_set() -> Vec<u8> {
+fn sequence_parameter_set(size: Size) -> Vec<u8> {
     let mut w = BitWriter::default();
     w.bits(66, 8); // profile_idc: Baseline
     w.bits(0, 8); // constraint flags
@@ -79,8 +89,8 @@ fn sequence_parameter_set() -> Vec<u8> {
     w.ue(2); // pic_order_cnt_type: output order is decoding order
     w.ue(0); // max_num_ref_frames
     w.bits(0, 1); // gaps_in_frame_num_value_allowed_flag
-    w.ue(WIDTH / 16 - 1);
-    w.ue(HEIGHT / 16 - 1);
+    w.ue(size.width / 16 - 1);
+    w.ue(size.height / 16 - 1);
     w.bits(0b1100, 4); // frame_mbs_only, direct_8x8_inference, no cropping, no VUI
     with_emulation_prevention(0x67, &w.trailing())
 }
@@ -101,7 +111,7 @@ fn picture_parameter_set() -> Vec<u8> {
     with_emulation_prevention(0x68, &w.trailing())
 }
 
-fn picture(number: u32) -> Vec<u8> {
+fn picture(number: u32, size: Size) -> Vec<u8> {
     let mut w = BitWriter::default();
     w.ue(0); // first_mb_in_slice
     w.ue(7); // slice_type: I, all slices
@@ -111,12 +121,12 @@ fn picture(number: u32) -> Vec<u8> {
     w.bits(0, 2); // dec_ref_pic_marking
     w.se(0); // slice_qp_delta
     w.ue(1); // disable_deblocking_filter_idc
-    for row in 0..HEIGHT / 16 {
-        for column in 0..WIDTH / 16 {
+    for row in 0..size.height / 16 {
+        for column in 0..size.width / 16 {
             w.ue(25); // I_PCM
             w.align_with_zeros();
             for y in 0..16 {
-                w.bytes.extend((0..16).map(|x| 90 + ((column * 16 + x + row * 16 + y + 4 * number) / 8 % 32) as u8));
+                w.bytes.extend((0..16).map(|x| luma(column * 16 + x, row * 16 + y, number)));
             }
             w.bytes.extend([128; 128]);
         }
@@ -125,16 +135,16 @@ fn picture(number: u32) -> Vec<u8> {
 }
 
 /// The format of the clip. `sample_entry` is left empty: decoders need only the configuration.
-pub fn format() -> VideoFormat {
-    let (sps, pps) = (sequence_parameter_set(), picture_parameter_set());
+pub fn format(size: Size) -> VideoFormat {
+    let (sps, pps) = (sequence_parameter_set(size), picture_parameter_set());
     let mut avcc = vec![1, 66, 0, 40, 0xff, 0xe1, 0, sps.len() as u8];
     avcc.extend(&sps);
     avcc.extend([1, 0, pps.len() as u8]);
     avcc.extend(&pps);
     VideoFormat {
         codec: VideoCodec::H264,
-        width: WIDTH,
-        height: HEIGHT,
+        width: size.width,
+        height: size.height,
         codec_string: "avc1.420028".to_owned(),
         sample_entry: Bytes::new(),
         configuration: avcc.into(),
@@ -142,9 +152,9 @@ pub fn format() -> VideoFormat {
 }
 
 /// `count` pictures at 25 a second, the first taken at `start`.
-pub fn pictures(count: u32, start: WallTime) -> impl Iterator<Item = VideoUnit> {
+pub fn pictures(count: u32, start: WallTime, size: Size) -> impl Iterator<Item = VideoUnit> {
     (0..count).map(move |number| {
-        let nal = picture(number);
+        let nal = picture(number, size);
         let mut data = (nal.len() as u32).to_be_bytes().to_vec();
         data.extend(&nal);
         VideoUnit {

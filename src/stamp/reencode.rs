@@ -17,10 +17,10 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::caps::{encoded_format, input_caps, with_known_matrix};
-use super::encoders::{Built, EncoderDescription, Fill};
+use super::description::{Built, EncoderDescription, Fill};
 use super::painter::Painter;
 use super::placement::Fit;
-use super::rhythm::{KeyClock, frame_rate};
+use super::rhythm::{KeyClock, Thinning, frame_rate};
 use super::sample_entry::video_format;
 use super::under_way::UnderWay;
 use super::wall::{Tap, WallSetup};
@@ -41,8 +41,11 @@ const GOP_FRAMES: u32 = 120;
 /// Cameras' own statements of it are often missing or wrong.
 pub const RATE_UNITS: usize = 5;
 
+/// Niceness of the threads that decode, stamp and encode; the recorder's others have 0.
+const STAMP_NICE: i32 = 2;
+
 /// A pipeline that makes no progress for this long while it is being drained is given up.
-const STUCK: Duration = Duration::from_secs(30);
+const STUCK: Duration = Duration::from_secs(10);
 
 /// Stamps one camera's pictures.
 ///
@@ -82,6 +85,10 @@ struct State {
     taken: u64,
     given: u64,
     key_wanted: bool,
+    /// Which pictures are decoded only.
+    thinning: Thinning,
+    /// Pipeline time of the picture given last.
+    newest_given: Option<u64>,
     /// The first units, until the frame rate is known.
     held: Option<Held>,
     /// Why nothing more is taken.
@@ -246,6 +253,17 @@ impl Reencoder {
         lock(&self.shared.state).key_wanted = true;
     }
 
+    /// Pictures shown at `pts_90k` or before are decoded and nothing more: they lead up to those that follow and came out of
+    /// another stamper. To be said before the first picture is pushed.
+    pub fn skip_to(&self, pts_90k: i64) {
+        lock(&self.shared.state).thinning.skip_to_90k = Some(pts_90k);
+    }
+
+    /// Only every second decoded picture is stamped and encoded from here on, or all of them again.
+    pub fn set_half_rate(&self, half: bool) {
+        lock(&self.shared.state).thinning.half = half;
+    }
+
     /// Lets wall pictures (电视墙小画面) be made from the pictures this stamper decodes, while somebody looks. The first call counts.
     pub fn attach_wall(&self, setup: WallSetup) {
         self.shared.wall.get_or_init(|| Tap::new(setup));
@@ -382,7 +400,18 @@ impl Shared {
         // x264enc counts from 1000 h; running time leads back to what went in.
         let time = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts()));
         let time = time.ok_or("the encoder gave a picture without a time stamp")?;
-        let Some(of_picture) = lock(&self.state).under_way.leave(time.nseconds()) else {
+        let of_picture = {
+            let mut state = lock(&self.state);
+            if state.newest_given.is_some_and(|newest| newest > time.nseconds()) {
+                return Err(
+                    "the encoder gives pictures out of order: it uses B-frames; switch them off (bframes=0 or b-frames=0)"
+                        .to_owned(),
+                );
+            }
+            state.newest_given = Some(time.nseconds());
+            state.under_way.leave(time.nseconds())
+        };
+        let Some(of_picture) = of_picture else {
             return Err(format!("the encoder gave a picture at {time} that did not go in"));
         };
         let map = buffer.map_readable().map_err(|_| "an encoded picture cannot be read")?;
@@ -464,11 +493,20 @@ fn connect(built: &Built, shared: &Arc<Shared>, painter: Painter, keys: KeyClock
                     let detail = error.debug().map(|d| d.lines().last().unwrap_or_default().to_owned()).unwrap_or_default();
                     for_bus.give(Stamped::Failed(format!("{from}: {} ({detail})", error.error())));
                 }
+                // Told by the thread that begins to work.
+                gst::MessageView::StreamStatus(status) if status.get().0 == gst::StreamStatusType::Enter => stand_back(),
                 gst::MessageView::Warning(warning) => tracing::debug!(warning = %warning.error(), "stamping pipeline"),
                 _ => {}
             }
             gst::BusSyncReply::Drop
         });
+    }
+}
+
+/// Lets the threads that receive and write go first: recording outranks stamping. Linux keeps the niceness of each thread apart.
+fn stand_back() {
+    if let Err(e) = rustix::process::setpriority_process(None, STAMP_NICE) {
+        tracing::debug!("a stamper's thread keeps its priority: {e}");
     }
 }
 
@@ -496,6 +534,12 @@ fn stamp_probe(
             return Ok(gst::PadProbeReturn::Drop);
         }
         let of_picture = buffer.pts().and_then(|pts| state.under_way.find(pts.nseconds()));
+        if of_picture.is_some_and(|picture| state.thinning.leaves_out(picture.pts_90k)) {
+            if let Some(pts) = buffer.pts() {
+                state.under_way.withdraw(pts.nseconds());
+            }
+            return Ok(gst::PadProbeReturn::Drop);
+        }
         (of_picture, of_picture.is_some() && std::mem::take(&mut state.key_wanted))
     };
     let Some(of_picture) = of_picture else {

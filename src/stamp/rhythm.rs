@@ -35,6 +35,27 @@ impl KeyClock {
     }
 }
 
+/// Which decoded pictures are neither stamped nor encoded.
+#[derive(Debug, Default)]
+pub(super) struct Thinning {
+    /// Pictures up to this pts came out of another stamper.
+    pub skip_to_90k: Option<i64>,
+    /// Every second picture goes.
+    pub half: bool,
+    left_out_last: bool,
+}
+
+impl Thinning {
+    /// True when the picture shown at `pts_90k` goes no further; asked once for each, in the order they are shown.
+    pub fn leaves_out(&mut self, pts_90k: i64) -> bool {
+        if self.skip_to_90k.is_some_and(|to| pts_90k <= to) {
+            return true;
+        }
+        self.left_out_last = self.half && !self.left_out_last;
+        self.left_out_last
+    }
+}
+
 /// Frames per second, to the half, from the distances of pictures in the order they are shown. `None` when they tell nothing.
 pub(super) fn frame_rate(pts_90k: &mut [i64]) -> Option<gst::Fraction> {
     pts_90k.sort_unstable();
@@ -86,6 +107,17 @@ mod tests {
         assert!(!keys.is_key(7200 + 176_400, at("2026-11-22T14:50:01+08:00"), false));
         assert!(keys.is_key(7200 + 179_500, at("2026-11-22T14:50:02+08:00"), false));
         assert!(keys.is_key(0, at("2026-11-22T14:50:02+08:00"), false), "time went back: a new start");
+    }
+
+    #[test]
+    fn at_half_rate_every_second_picture_goes_and_what_came_out_before_does_not_count() {
+        let mut thinning = Thinning { skip_to_90k: Some(7200), half: true, ..Thinning::default() };
+        let left = |thinning: &mut Thinning, pts: &[i64]| {
+            pts.iter().filter(|p| !thinning.leaves_out(**p)).copied().collect::<Vec<_>>()
+        };
+        assert_eq!(left(&mut thinning, &[0, 3600, 7200, 10_800, 14_400, 18_000, 21_600]), [14_400, 21_600]);
+        thinning.half = false;
+        assert_eq!(left(&mut thinning, &[25_200, 28_800]), [25_200, 28_800]);
     }
 
     #[test]

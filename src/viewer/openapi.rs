@@ -5,6 +5,7 @@
 // Nothing reads the fields of a form: the document is made from their names and types.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -202,6 +203,11 @@ pub(super) struct CameraStateForm {
     stamped: bool,
     /// True while a small picture is made or fetched for the wall (电视墙小画面): only while somebody looks.
     wall_picture: bool,
+    /// Only for cameras that draw their own stamp.
+    #[schema(inline)]
+    camera_clock: Option<OwnClockForm>,
+    #[schema(inline)]
+    stamping: Option<StampStandingForm>,
     #[schema(inline)]
     video: Option<VideoMeasuredForm>,
     #[schema(inline)]
@@ -213,6 +219,53 @@ pub(super) struct CameraStateForm {
     #[schema(inline)]
     clock: Option<CameraClockForm>,
     connections: u64,
+}
+
+/// What the clock and the label that a camera draws itself were found to show.
+#[derive(ToSchema)]
+#[schema(as = OwnClock)]
+pub(super) struct OwnClockForm {
+    /// `unknown`, `right`, `wrong`, `frozen`, `missing` or `unreadable`.
+    verdict: String,
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// The text read last, such as `2026-11-22 14:50:03`.
+    text: Option<String>,
+    /// Whole seconds by which it was ahead; negative when behind.
+    difference_seconds: Option<i64>,
+    #[schema(format = DateTime)]
+    read_at: Option<String>,
+    #[schema(format = DateTime)]
+    looked_at: Option<String>,
+    /// Where it stands, in pixels: x, y, width, height.
+    place: Option<BTreeMap<String, usize>>,
+    /// `not-attested`, `same`, `changed` or `missing`.
+    label: String,
+    trouble: Option<String>,
+    looks: u64,
+    /// Processor time of the last look in microseconds.
+    cost_micros: u64,
+}
+
+/// How the recorder stamps the camera's pictures at this moment.
+#[derive(ToSchema)]
+#[schema(as = StampStanding)]
+pub(super) struct StampStandingForm {
+    /// The encoder that stamps; absent while pictures pass through without the stamp.
+    encoder: Option<String>,
+    /// What is given up because the machine cannot keep up: `wall`, `half-rate`, `stamp`.
+    given_up: Vec<String>,
+    /// Encoders that died and are not well again.
+    #[schema(inline)]
+    dead: Vec<DeadEncoderForm>,
+}
+
+/// An encoder that died at work.
+#[derive(ToSchema)]
+#[schema(as = DeadEncoder)]
+pub(super) struct DeadEncoderForm {
+    encoder: String,
+    reason: String,
 }
 
 /// The received picture as measured.
@@ -381,7 +434,9 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            stamping: None,
             wall_picture: false,
+            camera_clock: None,
             video: None,
             audio: None,
             time_source: None,
@@ -409,7 +464,11 @@ mod tests {
         assert_same::<AlarmForm>(&board.settle(&[])[0]);
         assert_same::<StorageStateForm>(&storage);
         assert_same::<ClockStateForm>(&clock());
+        assert_same::<OwnClockForm>(&crate::stamp::camera_osd::CameraOsdState::default());
         assert_same::<BilingualForm>(&real::Bilingual { zh: "".into(), en: "".into() });
+        let dead = crate::observe::stamp_alarms::DeadEncoder { encoder: "vaapi".into(), reason: "gone".into() };
+        assert_same::<DeadEncoderForm>(&dead);
+        assert_same::<StampStandingForm>(&crate::observe::stamp_alarms::StampStanding::default());
         assert_same::<VideoMeasuredForm>(&real::VideoMeasured {
             codec: "H.265".into(),
             width: 1,

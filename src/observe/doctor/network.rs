@@ -102,6 +102,7 @@ mod tests {
             stamp: StampMode::Reencode,
             transport: RtspTransport::Tcp,
             label: None,
+            osd: crate::hall::CameraOsd::default(),
         }
     }
 

@@ -1,11 +1,10 @@
-//! GStreamer elements, encoders and the font.
+//! GStreamer elements and the font.
 
 use std::path::{Path, PathBuf};
 
 use gstreamer as gst;
 
 use super::{Finding, Standing, both};
-use crate::stamp::encoders::EncoderProbe;
 use crate::stamp::{StampError, glyphs};
 
 /// What is needed of a Debian package.
@@ -71,39 +70,6 @@ pub fn gstreamer_elements() -> Result<impl Fn(&str) -> bool, String> {
     Ok(|name: &str| gst::ElementFactory::find(name).is_some())
 }
 
-/// Judges the trials of all encoders against the one the hall asks for.
-pub fn encoders(wanted: &str, trials: &[EncoderProbe]) -> Vec<Finding> {
-    let working: Vec<&str> = trials.iter().filter(|t| t.works).map(|t| t.name.as_str()).collect();
-    let usable = if wanted == "auto" { !working.is_empty() } else { working.contains(&wanted) };
-    let check = both("叠加编码器", "encoder for the stamp");
-    let list = if working.is_empty() { "-".to_owned() } else { working.join(" ") };
-    let mut findings = vec![if usable {
-        Finding::ok("encoder", check, both(format!("要求 {wanted}，可用 {list}"), format!("wanted {wanted}, working: {list}")))
-    } else {
-        Finding::bad(
-            "encoder",
-            Standing::Wrong,
-            check,
-            both(format!("要求 {wanted}，可用 {list}"), format!("wanted {wanted}, working: {list}")),
-            both(
-                "把 [stamp] encoder 改为 \"auto\"；至少安装 gstreamer1.0-plugins-ugly（x264）",
-                "set [stamp] encoder to \"auto\"; install at least gstreamer1.0-plugins-ugly (x264)",
-            ),
-        )
-    }];
-    findings.extend(trials.iter().map(|trial| {
-        let check = both(format!("编码器 {}", trial.name), format!("encoder {}", trial.name));
-        let (standing, zh, en) = match trial.works {
-            true => (Standing::Ok, "试编成功", "works"),
-            // No graphics processor of that kind is no fault, unless the hall asks for it: that is said above.
-            false => (Standing::Absent, "本机不可用", "not usable here"),
-        };
-        let with = |word: &str| format!("{word}: {}", trial.detail.lines().next().unwrap_or(""));
-        Finding { standing, ..Finding::ok("encoder", check, both(with(zh), with(en))) }
-    }));
-    findings
-}
-
 /// Finds the font the stamp is drawn with and looks for every character of `texts` in it.
 ///
 /// # Errors
@@ -144,16 +110,6 @@ mod tests {
         assert_eq!((bad[0].standing, bad[0].found.en.as_str()), (Standing::Wrong, "h265parse missing (no recording without)"));
         assert!(bad[0].mend.as_ref().is_some_and(|m| m.zh.contains("apt-get install gstreamer1.0-plugins-bad")));
         assert_eq!(bad[1].standing, Standing::Warn);
-    }
-
-    #[test]
-    fn an_encoder_that_does_not_work_is_a_fault_only_when_the_hall_asks_for_it() {
-        let trial = |name: &str, works| EncoderProbe { name: name.into(), works, detail: "detail".into() };
-        let trials = [trial("vaapi", false), trial("x264", true)];
-        let standings: Vec<Standing> = encoders("auto", &trials).iter().map(|f| f.standing).collect();
-        assert_eq!(standings, [Standing::Ok, Standing::Absent, Standing::Ok]);
-        assert_eq!(encoders("vaapi", &trials)[0].standing, Standing::Wrong);
-        assert_eq!(encoders("auto", &trials[..1])[0].standing, Standing::Wrong);
     }
 
     #[test]

@@ -18,16 +18,16 @@ use std::sync::{Mutex, PoisonError};
 
 use gstreamer as gst;
 
-use self::canvas::{Canvas, Colour};
 use self::encode::Raw;
-use self::lettering::Lettering;
 use self::recipe::{CameraRecipes, FROZEN_PICTURE, Recipe, Take};
-use self::scene::Scene;
 use super::SimulateError;
 use super::bitstream::{adts_header, split_pictures, without_doubled_sets};
 use super::cameras::{CameraSpec, PictureCoding, SoundCoding};
 use super::schedule::Rate;
 
+pub(super) use self::canvas::{Brush, Canvas, Colour};
+pub(super) use self::lettering::Lettering;
+pub(super) use self::scene::Scene;
 pub use self::sound::ALAW_SILENCE;
 
 /// Samples per second of AAC sound.

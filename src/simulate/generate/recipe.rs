@@ -144,10 +144,13 @@ impl CameraRecipes {
             format!("{coding}-{width}x{height}-{}ms", rate.frame_micros() / 1000)
         };
         let other = camera.other_size();
+        // The view of shared clips is fixed, so that every camera asks for the very same recipe.
+        let black = pictures(format!("black-{}", kind((width, height))), (width, height), View::Window(0), Take::Black);
+        // A camera that draws its own clock draws every picture anew: its clip is only there to be of the right form.
+        let live = if camera.own_clock { black.clone() } else { pictures(id.into(), (width, height), view, Take::Loop) };
         Self {
-            live: pictures(id.into(), (width, height), view, Take::Loop),
-            // The view of shared clips is fixed, so that every camera asks for the very same recipe.
-            black: faulty(pictures(format!("black-{}", kind((width, height))), (width, height), View::Window(0), Take::Black)),
+            live,
+            black: faulty(black),
             frozen: faulty(pictures(format!("{id}-frozen"), (width, height), view, Take::Frozen)),
             other: faulty(pictures(format!("other-{}", kind(other)), other, View::Window(0), Take::Loop)),
             sound: sound.map(|coding| Recipe::Sound { name: id.into(), coding, rate, seed: seed_of(id) }),

@@ -41,6 +41,11 @@ impl Scene {
         Self { view, rate, background, picture: Canvas::new(width, height, grey) }
     }
 
+    /// The picture drawn last.
+    pub fn picture(&self) -> &Canvas {
+        &self.picture
+    }
+
     /// Draws picture `number` of the loop and gives its I420 bytes.
     pub fn draw(&mut self, number: u32) -> &[u8] {
         let turn = number as f32 / self.rate.frames_per_loop() as f32;

@@ -107,6 +107,17 @@ export interface CameraClock {
   text: Bilingual
 }
 
+/** What a camera that draws its own stamp was found to show. */
+export interface OwnClock {
+  verdict: 'unknown' | 'right' | 'wrong' | 'frozen' | 'missing' | 'unreadable'
+  since: Rfc3339 | null
+  text: string | null
+  difference_seconds: number | null
+  read_at: Rfc3339 | null
+  looked_at: Rfc3339 | null
+  label: 'not-attested' | 'same' | 'changed' | 'missing'
+}
+
 export interface CameraState {
   id: string
   kind: CameraKind
@@ -123,6 +134,7 @@ export interface CameraState {
   stamped: boolean
   /** A small picture is made or fetched for the wall. */
   wall_picture: boolean
+  camera_clock: OwnClock | null
   video: VideoMeasured | null
   audio: AudioMeasured | null
   time_source: TimeSource | null

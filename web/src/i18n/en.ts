@@ -265,6 +265,8 @@ const en: Shape<typeof zh> = {
     byCamera: 'by the camera',
     atViewing: 'when seen',
     skew: '{n} s',
+    ownClock: { unknown: 'not proven yet', right: 'time right', wrong: 'time wrong', frozen: 'time frozen', missing: 'no time', unreadable: 'time unread' },
+    ownLabel: { 'not-attested': 'label not attested', same: 'label as attested', changed: 'label changed', missing: 'label missing' },
     skewNone: 'not measured',
     timeSource: { 'sender-report': 'camera’s reports', arrival: 'from arrival', replay: 'replay clock' },
     cause: 'Cause',

@@ -261,6 +261,8 @@ export default {
     byCamera: '摄像机自带',
     atViewing: '显示时叠加',
     skew: '{n} 秒',
+    ownClock: { unknown: '尚未核对', right: '时间正确', wrong: '时间不准', frozen: '时间停走', missing: '没有时间', unreadable: '时间读不出' },
+    ownLabel: { 'not-attested': '标签未确认', same: '标签一致', changed: '标签已改变', missing: '标签消失' },
     skewNone: '未测得',
     timeSource: { 'sender-report': '摄像机报时', arrival: '按到达推算', replay: '回放时钟' },
     cause: '原因',

@@ -7,7 +7,7 @@ function camera(id: string, change: Partial<CameraState> = {}): CameraState {
   return {
     id, kind: 'fixed', desired: true, state: 'recording', since: '2026-11-22T08:00:00.000+08:00',
     newest_part: '2026-11-22T14:50:02.000+08:00', age_ms: 900, cause: null, cause_text: null, action: null, detail: null,
-    stamp_mode: 'reencode', stamped: true, wall_picture: false,
+    stamp_mode: 'reencode', stamped: true, wall_picture: false, camera_clock: null,
     video: { codec: 'H.264', width: 1920, height: 1080, frames_per_second: 25, bitrate_kbps: 3000 },
     audio: { codec: 'G.711 A-law', sample_rate: 8000, bitrate_kbps: 64, level_dbfs: -30 },
     time_source: 'sender-report', clock_skew_ms: 3, clock: null, connections: 1, ...change,
