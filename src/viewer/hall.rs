@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::app::App;
 use super::reply::ErrorBody;
-use crate::hall::{CameraKind, Hall, StampMode};
+use crate::hall::{CameraKind, Corner, Hall, StampMode};
 
 /// The hall.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -27,6 +27,23 @@ pub(super) struct HallAnswer {
     windows: Vec<WindowAnswer>,
     /// Cameras.
     cameras: Vec<CameraAnswer>,
+    /// Where the stamp stands that is drawn when a picture is shown which carries none.
+    stamp: StampAnswer,
+}
+
+/// Where the stamp stands (叠加位置): the same places as in the recording.
+#[derive(Serialize, utoipa::ToSchema)]
+struct StampAnswer {
+    /// Corner of the time.
+    #[schema(value_type = String, example = "top-left")]
+    time_place: Corner,
+    /// Corner of the label.
+    #[schema(value_type = String, example = "bottom-right")]
+    label_place: Corner,
+    /// Em size in thousandths of a percent of the picture's height.
+    size_milli_percent: u32,
+    /// The time shows the day of the week.
+    weekday: bool,
 }
 
 /// A function zone.
@@ -106,6 +123,12 @@ fn answer(hall: &Hall) -> HallAnswer {
                 faces: w.faces.as_ref().map(ToString::to_string),
             })
             .collect(),
+        stamp: StampAnswer {
+            time_place: hall.stamp.layout.time_place,
+            label_place: hall.stamp.layout.label_place,
+            size_milli_percent: hall.stamp.layout.size_milli_percent,
+            weekday: hall.stamp.layout.weekday,
+        },
         cameras: hall
             .cameras
             .iter()

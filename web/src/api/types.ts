@@ -1,5 +1,7 @@
 /** What the server says, as its JSON has it. Times are RFC 3339 strings with the Beijing offset. */
 
+import type { StampStyle } from '@/pure/stamp-overlay'
+
 export type Rfc3339 = string
 
 export interface Bilingual {
@@ -49,6 +51,8 @@ export interface HallCamera {
 }
 
 export interface Hall {
+  /** Where the stamp stands that is drawn over a picture which carries none. */
+  stamp: StampStyle
   name: string
   division: string
   profile: string

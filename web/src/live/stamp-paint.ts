@@ -1,5 +1,5 @@
 import { labelLines, placeStamp, timeText } from '@/pure/stamp-overlay'
-import type { Measure } from '@/pure/stamp-overlay'
+import type { Measure, StampStyle } from '@/pure/stamp-overlay'
 
 /** The recorder draws with Noto Sans CJK Bold; where it is missing, the system's own. */
 export const STAMP_FONT = '"Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", sans-serif'
@@ -22,8 +22,8 @@ export const measureStamp: Measure = (text) => {
 }
 
 /** Draws the stamp of a picture taken at `captureMs` on a canvas that holds it. */
-export function drawStamp(canvas: CanvasRenderingContext2D, width: number, height: number, captureMs: number, label: string[]) {
-  const place = placeStamp(width, height, labelLines(label), measureStamp)
+export function drawStamp(canvas: CanvasRenderingContext2D, width: number, height: number, captureMs: number, label: string[], style: StampStyle) {
+  const place = placeStamp(width, height, labelLines(label), measureStamp, style)
   if (!place) return
   canvas.save()
   canvas.font = `${STAMP_WEIGHT} ${place.fontPx}px ${STAMP_FONT}`
@@ -31,13 +31,10 @@ export function drawStamp(canvas: CanvasRenderingContext2D, width: number, heigh
   canvas.lineWidth = 2 * place.outlinePx
   canvas.strokeStyle = '#000'
   canvas.fillStyle = '#fff'
-  const draw = (text: string, x: number, y: number) => {
-    canvas.strokeText(text, x, y)
-    canvas.fillText(text, x, y)
+  for (const line of [{ ...place.time, text: timeText(captureMs, style.weekday) }, ...place.label]) {
+    canvas.textAlign = line.anchor
+    canvas.strokeText(line.text, line.x, line.baseline)
+    canvas.fillText(line.text, line.x, line.baseline)
   }
-  canvas.textAlign = 'left'
-  draw(timeText(captureMs), place.time.x, place.time.baseline)
-  canvas.textAlign = 'right'
-  for (const line of place.label) draw(line.text, line.x, line.baseline)
   canvas.restore()
 }

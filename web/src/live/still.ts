@@ -1,6 +1,6 @@
 import { drawStamp } from '@/live/stamp-paint'
 import { formatDay, formatTenths } from '@/pure/beijing-time'
-import type { FrameStamp } from '@/pure/stamp-overlay'
+import type { FrameStamp, StampStyle } from '@/pure/stamp-overlay'
 
 /** A picture that moves presents the next one well within this time. */
 const NEXT_PICTURE_MS = 300
@@ -14,6 +14,7 @@ export interface StillSource {
   frameAt: (mediaSeconds: number) => FrameStamp | null
   /** The label, where the picture brings none of its own. */
   label: string[]
+  style: StampStyle
 }
 
 /**
@@ -45,7 +46,7 @@ export function takePicture(source: StillSource, canvas: HTMLCanvasElement): Pro
     const context = canvas.getContext('2d')
     context?.drawImage(video, 0, 0, canvas.width, canvas.height)
     const frame = mediaSeconds === null ? null : source.frameAt(mediaSeconds)
-    if (context && frame && !frame.stamped) drawStamp(context, canvas.width, canvas.height, frame.captureMs, frame.label ?? source.label)
+    if (context && frame && !frame.stamped) drawStamp(context, canvas.width, canvas.height, frame.captureMs, frame.label ?? source.label, source.style)
     return frame
   }
   return new Promise((done) => {

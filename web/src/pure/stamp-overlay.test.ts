@@ -49,6 +49,22 @@ describe('where the stamp stands', () => {
     const place = placeStamp(720, 1280, ['吉林省长春市朝阳区重庆街道人民政府便民服务中心办事大厅综合受理区一层东侧一至十二号窗口'])!
     expect(place.label.length).toBe(2)
   })
+  it('stands in the corners of hall.toml, in its size, without the weekday where it is not wanted', () => {
+    const style = { time_place: 'bottom-left', label_place: 'top-right', size_milli_percent: 2000, weekday: false } as const
+    const place = placeStamp(1920, 1080, ['长春市朝阳区'], roughWidth, style)!
+    expect(place.fontPx).toBe(22)
+    expect([place.time.anchor, place.time.text]).toEqual(['start', '0000年00月00日 00:00:00'])
+    expect(place.time.baseline).toBeGreaterThan(1040)
+    expect(place.label[0]).toMatchObject({ text: '长春市朝阳区', anchor: 'end' })
+    expect(place.label[0]!.baseline).toBeLessThan(50)
+    expect(timeText(at('2026-11-22T14:50:03+08:00'), false)).toBe('2026年11月22日 14:50:03')
+  })
+  it('makes room for both where they stand side by side', () => {
+    const side = { time_place: 'bottom-left', label_place: 'bottom-right', size_milli_percent: 3125, weekday: true } as const
+    const place = placeStamp(640, 360, LABEL, roughWidth, side)!
+    const widest = Math.max(...place.label.map((l) => roughWidth(l.text) * place.fontPx))
+    expect(place.time.x + roughWidth(place.time.text) * place.fontPx).toBeLessThan(place.label[0]!.x - widest)
+  })
   it('gives nothing for a picture in which nothing can be read', () => {
     expect(placeStamp(16, 16, LABEL)).toBeNull()
   })

@@ -19,12 +19,26 @@ export interface FrameStamp {
   label: string[] | null
 }
 
+export type Corner = 'top-left' | 'top-right' | 'bottom-left' | 'bottom-right'
+
+/** Where time and label stand, as hall.toml has it. */
+export interface StampStyle {
+  time_place: Corner
+  label_place: Corner
+  /** Em size in thousandths of a percent of the picture's height. */
+  size_milli_percent: number
+  weekday: boolean
+}
+
+/** R8: the label bottom right. */
+export const USUAL_STYLE: StampStyle = { time_place: 'top-left', label_place: 'bottom-right', size_milli_percent: 3125, weekday: true }
+
 /** `2026年11月22日 星期日 14:50:03`: the whole second in which the picture was taken. */
-export function timeText(captureMs: number): string {
+export function timeText(captureMs: number, weekday = true): string {
   const f = beijingFields(Math.floor(captureMs / SECOND_MS) * SECOND_MS)
   const two = (n: number) => String(n).padStart(2, '0')
   const day = `${String(f.year).padStart(4, '0')}年${two(f.month)}月${two(f.day)}日`
-  return `${day} 星期${'日一二三四五六'[f.weekday]!} ${two(f.hour)}:${two(f.minute)}:${two(f.second)}`
+  return `${day}${weekday ? ` 星期${'日一二三四五六'[f.weekday]!}` : ''} ${two(f.hour)}:${two(f.minute)}:${two(f.second)}`
 }
 
 /** The label's lines as they are drawn: white space run together, empty lines left out. */
@@ -44,8 +58,9 @@ export function roughWidth(text: string): number {
 
 export interface PlacedLine {
   text: string
-  /** Start of the text for the time, its end for the label. */
+  /** Start of the text at a left edge, its end at a right one. */
   x: number
+  anchor: 'start' | 'end'
   baseline: number
 }
 
@@ -58,44 +73,56 @@ export interface StampPlace {
   label: PlacedLine[]
 }
 
-const TIME_PATTERN = '0000年00月00日 星期日 00:00:00'
-
-/** Where the stamp stands in a picture: time top left, label bottom right. `null` for a picture in which nothing fits. */
-export function placeStamp(width: number, height: number, label: string[], measure: Measure = roughWidth): StampPlace | null {
+/** Where the stamp stands in a picture. `null` for a picture in which nothing fits. */
+export function placeStamp(width: number, height: number, label: string[], measure: Measure = roughWidth, style: StampStyle = USUAL_STYLE): StampPlace | null {
   const given = labelLines(label)
   const joined = given.join(' ')
   const candidates = [given.length <= 2 ? given : null, wrap(joined, atSpace, measure), wrap(joined, () => true, measure)]
   const basis = Math.min(Math.sqrt((width * height * 9) / 16), height)
-  for (let fontPx = Math.max(Math.floor((basis + 16) / 32), 12); fontPx >= SMALLEST_PX; fontPx -= 1) {
+  for (let fontPx = Math.max(Math.floor((basis * style.size_milli_percent + 50_000) / 100_000), 12); fontPx >= SMALLEST_PX; fontPx -= 1) {
     for (const lines of candidates) {
-      const place = lines && fit(width, height, fontPx, lines, measure)
+      const place = lines && fit(width, height, fontPx, lines, measure, style)
       if (place) return place
     }
   }
   return null
 }
 
-function fit(width: number, height: number, fontPx: number, lines: string[], measure: Measure): StampPlace | null {
+function fit(width: number, height: number, fontPx: number, lines: string[], measure: Measure, style: StampStyle): StampPlace | null {
   const outlinePx = Math.max(1, Math.floor((fontPx + 4) / 10))
   const margin = Math.floor((fontPx * 2) / 3)
   const lineHeight = (ABOVE_EM + BELOW_EM) * fontPx + 2 * outlinePx
-  const timeWidth = measure(TIME_PATTERN) * fontPx + 2 * outlinePx
+  const pattern = style.weekday ? '0000年00月00日 星期日 00:00:00' : '0000年00月00日 00:00:00'
+  const timeWidth = measure(pattern) * fontPx + 2 * outlinePx
   const labelWidth = Math.max(0, ...lines.map((l) => measure(l) * fontPx + 2 * outlinePx))
   const gap = fontPx / 8
   const labelHeight = lines.length * lineHeight + Math.max(0, lines.length - 1) * gap
-  const covered = timeWidth * lineHeight + labelWidth * labelHeight
-  if (Math.max(timeWidth, labelWidth) + 2 * margin > width || labelHeight + lineHeight + 3 * margin > height) return null
-  if (covered > width * height * LIMIT_SHARE) return null
-  const down = outlinePx + ABOVE_EM * fontPx
-  const top = height - margin - labelHeight
+  const sideBySide = isTop(style.time_place) === isTop(style.label_place) && lines.length > 0
+  const [needsWidth, needsHeight] = sideBySide
+    ? [labelWidth + timeWidth + 3 * margin, Math.max(labelHeight, lineHeight) + 2 * margin]
+    : [Math.max(timeWidth, labelWidth) + 2 * margin, labelHeight + lineHeight + 3 * margin]
+  if (needsWidth > width || needsHeight > height) return null
+  if (timeWidth * lineHeight + labelWidth * labelHeight > width * height * LIMIT_SHARE) return null
+  const line = (text: string, corner: Corner, blockHeight: number, n: number): PlacedLine => {
+    const top = isTop(corner) ? margin : height - margin - blockHeight
+    const left = isLeft(corner)
+    return {
+      text,
+      x: left ? margin + outlinePx : width - margin - outlinePx,
+      anchor: left ? 'start' : 'end',
+      baseline: top + n * (lineHeight + gap) + outlinePx + ABOVE_EM * fontPx,
+    }
+  }
   return {
     fontPx,
     outlinePx,
-    time: { text: TIME_PATTERN, x: margin + outlinePx, baseline: margin + down },
-    label: lines.map((text, n) => ({ text, x: width - margin - outlinePx, baseline: top + n * (lineHeight + gap) + down })),
+    time: line(pattern, style.time_place, lineHeight, 0),
+    label: lines.map((text, n) => line(text, style.label_place, labelHeight, n)),
   }
 }
 
+const isTop = (corner: Corner) => corner.startsWith('top')
+const isLeft = (corner: Corner) => corner.endsWith('left')
 const atSpace = (text: string, at: number) => text[at - 1] === ' ' || text[at] === ' '
 
 /** Breaks a text once so that the longer of the two lines is as short as possible. */

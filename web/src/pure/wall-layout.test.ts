@@ -1,3 +1,4 @@
+import { USUAL_STYLE } from './stamp-overlay'
 import { describe, expect, it } from 'vitest'
 import type { Hall } from '@/api/types'
 import { hallTree, layoutFor, pageOf, wallGrid, wallOrder } from './wall-layout'
@@ -11,7 +12,7 @@ const window = (id: string, zone: string, cameraId: string, faces: string | null
 
 /** Four windows, of which 03 and 04 face each other and share a camera. */
 const HALL: Hall = {
-  name: 'h', division: 'd', profile: 'p', version: '0',
+  name: 'h', division: 'd', stamp: USUAL_STYLE, profile: 'p', version: '0',
   zones: [
     { id: 'Z1', type: '综合受理区', name: null, all_day: false },
     { id: 'Z2', type: '休息等候区', name: null, all_day: false },
