@@ -67,7 +67,9 @@ impl Store {
         let until = Instant::now() + LONGEST_CLOSING;
         loop {
             match Self::open_once(path) {
-                Err(StoreError::InUse { .. }) if again && Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
+                Err(StoreError::InUse { .. }) if again && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(5))
+                }
                 opened => return opened,
             }
         }

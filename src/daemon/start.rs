@@ -179,11 +179,14 @@ impl Recorder {
         }
         watch_clock(clock.clone(), step_sender, stopping.clone());
         let mut others = vec![tokio::spawn(watcher.run(states, stopping.clone()))];
+        let coverage = crate::coverage::Office::of_recorder(hall.clone(), catalogue.clone(), state.clone());
+        others.push(tokio::spawn(coverage.clone().listen(clock.clone())));
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
                 let desk = control::Desk {
                     catalogue: catalogue.clone(),
                     retention: Some(keeper.office().clone()),
+                    coverage: Some(coverage),
                     clock: clock.clone(),
                 };
                 let answering = control::serve_desk(socket, desk);

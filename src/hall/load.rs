@@ -201,6 +201,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let calendar = optional("calendar");
     let retention = optional("retention");
     let evidence = optional("evidence");
+    let coverage = optional("coverage");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let listen = sections::viewer(reader, &viewer);
@@ -211,12 +212,15 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let secrets = place.backup_secret.then_some(place.surroundings);
     let backup = section.as_ref().and_then(|section| backup::backup(reader, section, place.base_dir, secrets));
     let key = super::evidence::read(reader, &evidence, place.base_dir);
+    let coverage = super::coverage::read(reader, &coverage, place);
+    let inventory = sections::entries(reader, &root, "equipment");
+    let equipment = super::equipment::read(reader, inventory);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
     let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    Some(Hall { calendar, hours, retention, backup, evidence, ..built })
+    Some(Hall { calendar, hours, retention, backup, evidence, coverage, equipment, ..built })
 }
 
 /// Puts the hall together; `None` when something it needs could not be read, which a complaint then tells.
@@ -239,6 +243,7 @@ fn build(
         name: hall.name?,
         division: hall.division?,
         profile: hall.profile,
+        extranet: hall.extranet,
         zones: drafts.zones.into_iter().map(zone).collect::<Option<_>>()?,
         cameras: drafts.cameras.into_iter().map(camera).collect::<Option<_>>()?,
         pickups: drafts.pickups.into_iter().map(pickup).collect::<Option<_>>()?,
@@ -263,6 +268,8 @@ fn build(
         retention: retention::RetentionSettings::default(),
         backup: None,
         evidence,
+        coverage: super::CoverageSettings::beside(base_dir),
+        equipment: Vec::new(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -275,6 +282,9 @@ fn zone(entry: Entry<'_, sections::ZoneDraft>) -> Option<Zone> {
         name: draft.name,
         all_day: draft.all_day,
         hours: draft.hours,
+        also: draft.coverage.also,
+        seen_by: draft.coverage.seen_by,
+        public: draft.coverage.public,
     })
 }
 
@@ -311,5 +321,6 @@ fn window(entry: Entry<'_, sections::WindowDraft>, pickups: &[String]) -> Option
             SoundSource::Camera(CameraId::new(sound))
         },
         faces: draft.faces.map(WindowId::new),
+        kinds: draft.kinds,
     })
 }

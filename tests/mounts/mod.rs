@@ -34,7 +34,9 @@ pub fn elsewhere(test: &str) -> bool {
     assert!(std::env::var_os(INSIDE).is_none(), "mounting is not possible even in a user namespace of our own");
     if !may_have_a_namespace() {
         assert!(std::env::var_os(MUST).is_none(), "neither mounts nor user namespaces are allowed here, and {MUST} is set");
-        eprintln!("NOT RUN: {test} needs mounts, and neither they nor user namespaces are allowed here ({MUST}=1 makes this a failure)");
+        eprintln!(
+            "NOT RUN: {test} needs mounts, and neither they nor user namespaces are allowed here ({MUST}=1 makes this a failure)"
+        );
         return true;
     }
     let status = Command::new("unshare")
