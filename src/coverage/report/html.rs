@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::mark;
+use super::text::{groups, mark};
 use super::{Report, escape, plan};
 use crate::coverage::measured::CameraMeasured;
 use crate::coverage::rules::{Finding, Verdict};
@@ -165,7 +165,9 @@ fn findings(page: &mut String, report: &Report<'_>, title: &str, which: impl Fn(
          <thead><tr><th>结果</th><th>规则</th><th>对象</th><th>检查</th><th>测得与要求</th></tr></thead>\n",
         chosen.len()
     );
-    for finding in chosen {
+    for group in groups(&chosen) {
+        let Some(finding) = group.first() else { continue };
+        let subjects: Vec<&str> = group.iter().map(|f| f.subject_zh.as_str()).collect();
         let mut told = format!("{}；要求{}", escape(&finding.measured_zh), escape(&finding.required.zh));
         if let Some(remedy) = &finding.remedy {
             let _ = write!(told, "<br><span class=\"remedy\">→ {}</span>", escape(&remedy.zh));
@@ -188,7 +190,7 @@ fn findings(page: &mut String, report: &Report<'_>, title: &str, which: impl Fn(
             mark(finding.result),
             finding.result.zh(),
             escape(&finding.rule),
-            escape(&finding.subject_zh),
+            escape(&subjects.join("、")),
             finding.check.zh()
         );
     }

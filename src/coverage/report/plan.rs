@@ -53,9 +53,25 @@ pub(super) fn svg(report: &Report<'_>) -> String {
         }
         top += height + GAP;
     }
-    let height = top.saturating_sub(GAP).max(1);
+    let absent: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|f| f.result == Verdict::Fail)
+        .filter_map(|f| match &f.about {
+            About::ZoneType(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !absent.is_empty() {
+        let (_, line) = colours(Verdict::Fail);
+        let told = format!("{} 应设而未设：{}", mark(Verdict::Fail), absent.join("、"));
+        let _ = writeln!(body, "<text x=\"0\" y=\"{}\" font-size=\"17\" fill=\"{line}\">{}</text>", top + 12, escape(&told));
+        top += 26 + GAP;
+    }
+    // Lines are drawn half outside their boxes.
+    let (width, height) = (WIDTH + 4, top.saturating_sub(GAP).max(1) + 4);
     format!(
-        "<svg class=\"plan\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"大厅示意图\" xmlns=\"http://www.w3.org/2000/svg\">\n{body}</svg>\n"
+        "<svg class=\"plan\" viewBox=\"-2 -2 {width} {height}\" role=\"img\" aria-label=\"大厅示意图\" xmlns=\"http://www.w3.org/2000/svg\">\n{body}</svg>\n"
     )
 }
 

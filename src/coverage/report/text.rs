@@ -35,19 +35,23 @@ pub(super) fn table(report: &Report<'_>, all: bool) -> String {
             pad("对象", subjects),
             pad("检查", checks)
         );
-        for finding in shown {
+        for group in groups(&shown) {
+            let Some(finding) = group.first() else { continue };
+            let zh: Vec<&str> = group.iter().map(|f| f.subject_zh.as_str()).collect();
+            let en: Vec<&str> = group.iter().map(|f| f.subject.as_str()).collect();
             let _ = writeln!(
                 text,
                 "{}  {}  {}  {}  {}；要求{}",
                 pad(&format!("{} {}", mark(finding.result), finding.result.zh()), 8),
                 pad(&finding.rule, rules),
-                pad(&finding.subject_zh, subjects),
+                pad(&zh.join("、"), subjects),
                 pad(finding.check.zh(), checks),
                 finding.measured_zh,
                 finding.required.zh
             );
-            let en = (&finding.subject, finding.check.word(), &finding.measured, &finding.required.en, finding.result.word());
-            let _ = writeln!(text, "{}  {}: {} {}; required: {} [{}]", " ".repeat(8), en.0, en.1, en.2, en.3, en.4);
+            let (check, measured, required) = (finding.check.word(), &finding.measured, &finding.required.en);
+            let word = finding.result.word();
+            let _ = writeln!(text, "{}  {}: {check} {measured}; required: {required} [{word}]", " ".repeat(8), en.join(", "));
             if let Some(remedy) = &finding.remedy {
                 let _ = writeln!(text, "{}  → {}", " ".repeat(8), remedy.zh);
                 let _ = writeln!(text, "{}    {}", " ".repeat(8), remedy.en);
@@ -76,6 +80,24 @@ pub(super) fn table(report: &Report<'_>, all: bool) -> String {
         counts.pass
     );
     text
+}
+
+/// Neighbours of which the same is to be said stand together; the remedy is that of the first. What fails stands alone.
+pub(super) fn groups<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings.iter().copied() {
+        let same = |other: &&Finding| {
+            finding.result != Verdict::Fail
+                && (&other.rule, other.check, other.result) == (&finding.rule, finding.check, finding.result)
+                && (&other.measured, &other.required) == (&finding.measured, &finding.required)
+                && (finding.result == Verdict::Pass || other.when == finding.when)
+        };
+        match groups.last_mut() {
+            Some(group) if group.first().is_some_and(same) => group.push(finding),
+            _ => groups.push(vec![finding]),
+        }
+    }
+    groups
 }
 
 /// A mark that is told apart without colour.
