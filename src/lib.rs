@@ -3,12 +3,13 @@
 //! Modules follow the data path, left to right; each uses only what stands before it, plus [`hall`], [`time`],
 //! [`calendar`] and [`media`]:
 //! [`source`] → [`stamp`] → [`segment`] → [`catalogue`] → [`evidence`] → [`retention`] → [`backup`] → [`export`] → [`live`] →
-//! [`observe`] → [`viewer`]. [`daemon`] alone knows all.
+//! [`observe`] → [`coverage`] → [`viewer`]. [`daemon`] alone knows all.
 
 pub mod backup;
 pub mod calendar;
 pub mod catalogue;
 pub mod command;
+pub mod coverage;
 pub mod daemon;
 pub mod evidence;
 pub mod export;

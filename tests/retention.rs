@@ -240,7 +240,13 @@ fn beside_a_running_recorder_its_plan_and_its_holds_are_told_page_by_page() {
     }
     let (hall, _) = jiancha::hall::load(&site.dir.path().join("hall.toml")).unwrap();
     let office = Office::open(&hall, catalogue.clone(), Calendar::published().unwrap(), Arc::new(NoBackup)).unwrap();
-    let desk = Desk { catalogue, retention: Some(Arc::new(office)), clock: Arc::new(SystemClock::new()), camera_clocks: Arc::default() };
+    let desk = Desk {
+        catalogue,
+        retention: Some(Arc::new(office)),
+        coverage: None,
+        clock: Arc::new(SystemClock::new()),
+        camera_clocks: Arc::default(),
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
     let listener = control::listen(&site.folder()).unwrap();

@@ -22,6 +22,7 @@ macro_rules! remark {
 pub mod backup;
 pub mod calendar;
 pub mod camera_clock;
+pub mod check;
 pub mod doctor;
 pub mod export;
 pub mod hold;
@@ -75,6 +76,8 @@ enum Command {
     Run(run::RunArgs),
     /// Show what was recorded of a window or camera, and what is missing and why.
     Timeline(timeline::TimelineArgs),
+    /// Check the hall against its rule profile: windows, zones, cameras, pickups, stamp, working days, second copy (R1–R10).
+    Check(check::CheckArgs),
     /// Check every recorded file against its digest, its run's chain, the catalogue and the signed manifests; whole or by range.
     Verify(verify::VerifyArgs),
     /// Export footage of a span as plain MP4, or as an evidence package that can be checked offline.
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args).into(),
         Command::Timeline(args) => timeline::run(&args).into(),
+        Command::Check(args) => check::run(&args).into(),
         Command::Verify(args) => verify::run(&args).into(),
         Command::Export(args) => export::run(&args).into(),
         Command::Still(args) => still::run(&args).into(),

@@ -56,6 +56,8 @@ pub enum Question {
     Backup(crate::backup::ask::Ask),
     /// Cameras' own clocks and labels.
     CameraClock(camera_clock::Ask),
+    /// What is known of the hall's coverage, or an attestation.
+    Coverage(crate::coverage::Ask),
     /// Footage is about to be exported: to be written into the audit log first.
     Export {
         /// What leaves.
@@ -83,6 +85,8 @@ pub enum Answer {
     Backup(crate::backup::ask::Told),
     /// To [`Question::CameraClock`].
     CameraClock(camera_clock::Told),
+    /// To [`Question::Coverage`].
+    Coverage(crate::coverage::Told),
     /// To [`Question::Export`]: it stands in the audit log.
     Noted,
     /// The question could not be answered.
@@ -153,6 +157,8 @@ pub struct Desk {
     pub catalogue: Catalogue,
     /// Plans and holds.
     pub retention: Option<Arc<retention::Office>>,
+    /// What is known of coverage.
+    pub coverage: Option<crate::coverage::Office>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The cameras that draw their own stamp.
@@ -161,7 +167,7 @@ pub struct Desk {
 
 /// Answers questions about recordings for as long as the task lives.
 pub async fn serve(listener: UnixListener, catalogue: Catalogue, clock: Arc<dyn Clock>) {
-    serve_desk(listener, Desk { catalogue, retention: None, clock, camera_clocks: Arc::default() }).await;
+    serve_desk(listener, Desk { catalogue, retention: None, coverage: None, clock, camera_clocks: Arc::default() }).await;
 }
 
 /// Answers questions for as long as the task lives.
@@ -205,6 +211,14 @@ fn answer(line: &str, desk: &Desk) -> Answer {
             let told = camera_clock::answer(ask, &desk.camera_clocks, catalogue.store(), desk.clock.wall());
             return told.map_or_else(|e| Answer::Refused(e.to_string()), Answer::CameraClock);
         }
+        Ok(Question::Coverage(ask)) => {
+            return match &desk.coverage {
+                Some(office) => {
+                    office.answer(ask, desk.clock.wall()).map_or_else(|e| Answer::Refused(e.to_string()), Answer::Coverage)
+                }
+                None => Answer::Refused("this recorder does not gather what a check needs".to_owned()),
+            };
+        }
         Ok(Question::Export { export, from }) => {
             let note = Note::exported(desk.clock.wall(), &from, &export);
             Audit::open(catalogue.store()).and_then(|audit| audit.append(note)).map(|()| Answer::Noted)
@@ -231,7 +245,8 @@ mod tests {
         });
         catalogue.put_segment(&serde_json::from_value(row).expect("a row")).expect("put");
         let line = serde_json::to_string(&Question::Rates(measured::Ask { days: 3 })).expect("a line");
-        let desk = Desk { catalogue, retention: None, clock: Arc::new(SteppedClock::new(from)), camera_clocks: Arc::default() };
+        let clock = Arc::new(SteppedClock::new(from));
+        let desk = Desk { catalogue, retention: None, coverage: None, clock, camera_clocks: Arc::default() };
         let answered = serde_json::to_string(&answer(&line, &desk)).expect("a line");
         let Answer::Rates(told) = serde_json::from_str(&answered).expect("an answer") else { panic!("{answered}") };
         assert_eq!((told.len(), told[0].bytes_per_second()), (1, Some(250_000)));

@@ -205,11 +205,14 @@ impl Recorder {
         }
         watch_clock(clock.clone(), step_sender, stopping.clone());
         others.push(tokio::spawn(watcher.run(states, stopping.clone())));
+        let coverage = crate::coverage::Office::of_recorder(hall.clone(), catalogue.clone(), state.clone());
+        others.push(tokio::spawn(coverage.clone().listen(clock.clone())));
         match control::listen(&hall.recording.catalogue) {
             Ok(socket) => {
                 let desk = control::Desk {
                     catalogue: catalogue.clone(),
                     retention: Some(keeper.office().clone()),
+                    coverage: Some(coverage),
                     clock: clock.clone(),
                     camera_clocks: clocks.clone(),
                 };

@@ -205,6 +205,7 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let time = optional("time");
     let wall = optional("wall");
     let camera_clock = optional("camera_clock");
+    let coverage = optional("coverage");
     let recording = sections::recording(reader, &recording, place.base_dir);
     let stamp = sections::stamp(reader, &stamp, place);
     let wall = super::wall::wall(reader, &wall);
@@ -218,12 +219,28 @@ fn read(reader: &mut Reader, root: &toml_edit::Table, place: Place<'_>) -> Optio
     let time = super::clocks::read(reader, &time);
     let key = super::evidence::read(reader, &evidence, place.base_dir);
     let camera_clock = super::camera_osd::settings(reader, &camera_clock);
+    let coverage = super::coverage::read(reader, &coverage, place);
+    let inventory = sections::entries(reader, &root, "equipment");
+    let equipment = super::equipment::read(reader, inventory);
     let built = build(hall, drafts, recording, stamp, listen, place.base_dir)?;
     let evidence = super::evidence::settings(key, &built.storage.first()?.path);
     if let (Some(section), Some(backup)) = (&section, &backup) {
         backup::apart(reader, section, backup, &built.storage);
     }
-    let hall = Hall { wall, calendar, hours, retention, backup, evidence, time, label_texts, camera_clock, ..built };
+    let hall = Hall {
+        wall,
+        calendar,
+        hours,
+        retention,
+        backup,
+        evidence,
+        time,
+        label_texts,
+        camera_clock,
+        coverage,
+        equipment,
+        ..built
+    };
     super::stamp_layout::check(reader, &hall);
     Some(hall)
 }
@@ -248,6 +265,7 @@ fn build(
         name: hall.name?,
         division: hall.division?,
         profile: hall.profile,
+        extranet: hall.extranet,
         zones: drafts.zones.into_iter().map(zone).collect::<Option<_>>()?,
         cameras: drafts.cameras.into_iter().map(camera).collect::<Option<_>>()?,
         pickups: drafts.pickups.into_iter().map(pickup).collect::<Option<_>>()?,
@@ -278,6 +296,8 @@ fn build(
         time: super::ClockLimits::default(),
         label_texts: Vec::new(),
         camera_clock: super::CameraClockSettings::default(),
+        coverage: super::CoverageSettings::beside(base_dir),
+        equipment: Vec::new(),
         base_dir: base_dir.to_path_buf(),
     })
 }
@@ -290,6 +310,9 @@ fn zone(entry: Entry<'_, sections::ZoneDraft>) -> Option<Zone> {
         name: draft.name,
         all_day: draft.all_day,
         hours: draft.hours,
+        also: draft.coverage.also,
+        seen_by: draft.coverage.seen_by,
+        public: draft.coverage.public,
     })
 }
 
@@ -329,5 +352,6 @@ fn window(entry: Entry<'_, sections::WindowDraft>, pickups: &[String]) -> Option
             SoundSource::Camera(CameraId::new(sound))
         },
         faces: draft.faces.map(WindowId::new),
+        kinds: draft.kinds,
     })
 }

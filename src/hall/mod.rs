@@ -8,17 +8,19 @@ mod camera_osd;
 mod checks;
 mod clocks;
 mod complaint;
+mod coverage;
+mod equipment;
 mod evidence;
 mod hours;
 mod load;
 mod place;
-mod reader;
+pub(crate) mod reader;
 mod retention;
 mod secret;
 mod sections;
 mod stamp_layout;
 mod stamp_overload;
-mod suggest;
+pub(crate) mod suggest;
 mod wall;
 
 use std::fmt;
@@ -31,11 +33,14 @@ pub use calendar::CalendarSettings;
 pub use camera_osd::{CameraClockSettings, CameraOsd, PictureArea};
 pub use clocks::ClockLimits;
 pub use complaint::{Complaint, ComplaintKind, Complaints, Severity, Words};
+pub use coverage::CoverageSettings;
+pub use equipment::{Equipment, EquipmentKind, Reach};
 pub use evidence::EvidenceSettings;
 pub use hours::{DayPart, OpeningHours};
 pub use load::{load, load_for_backup, load_without_secrets, parse, parse_with};
 pub use retention::{DeleteWhen, FreeTarget, RetentionSettings, StopClass};
 pub use secret::{Machine, SecretFile, Surroundings};
+pub(crate) use sections::{entries, single};
 pub use stamp_layout::{Corner, LabelTemplate, LabelText, StampLayout};
 pub use stamp_overload::{GiveUp, StampWork};
 pub use wall::WallSettings;
@@ -89,6 +94,10 @@ text_id! {
     /// Names an audio pickup (拾音器).
     PickupId
 }
+text_id! {
+    /// Names an item of the equipment inventory (设备清单).
+    EquipmentId
+}
 
 /// A service hall (政务服务大厅) and everything that watches over it.
 #[derive(Clone, Debug)]
@@ -99,6 +108,8 @@ pub struct Hall {
     pub division: String,
     /// Rule profile, such as `changchun-2022/township-centre`.
     pub profile: Option<String>,
+    /// Whether the hall is joined to the e-government extranet (电子政务外网, R9). True by default.
+    pub extranet: bool,
     /// Function zones in the order of the file.
     pub zones: Vec<Zone>,
     /// Cameras in the order of the file.
@@ -133,6 +144,10 @@ pub struct Hall {
     pub time: ClockLimits,
     /// Where in the file the texts of the labels are written.
     pub label_texts: Vec<LabelText>,
+    /// How coverage is checked.
+    pub coverage: CoverageSettings,
+    /// Equipment besides cameras and pickups (R9, R10), in the order of the file.
+    pub equipment: Vec<Equipment>,
     /// Where the hall was read from; relative paths in the file start here.
     pub base_dir: PathBuf,
 }
@@ -150,6 +165,19 @@ pub struct Zone {
     pub all_day: bool,
     /// When this zone is open, where it differs from the hall.
     pub hours: Option<OpeningHours>,
+    /// Types of zones merged into this one for want of space (合并设置).
+    pub also: Vec<String>,
+    /// Cameras that see this zone besides those whose `zone` it is: a PTZ camera through its presets.
+    pub seen_by: Vec<CameraId>,
+    /// Open to the public (公共服务区域), so that R6 asks for a PTZ camera. True by default.
+    pub public: bool,
+}
+
+impl Zone {
+    /// True when the zone is of this type, or one of this type was merged into it.
+    pub fn is_also(&self, zone_type: &str) -> bool {
+        self.zone_type == zone_type || self.also.iter().any(|also| also == zone_type)
+    }
 }
 
 /// A service window (窗口).
@@ -167,6 +195,24 @@ pub struct ServiceWindow {
     pub pickup: SoundSource,
     /// The window on the other side of the counter, which may share camera and pickup (面对面).
     pub faces: Option<WindowId>,
+    /// What is done at it, such as `综合窗口` and `帮办代办`; empty where the file does not say.
+    pub kinds: Vec<String>,
+}
+
+/// What a window is that serves any matter (综合窗口, 无差别受理).
+pub const COMPREHENSIVE: &str = "综合窗口";
+
+impl ServiceWindow {
+    /// True for a comprehensive window (综合窗口): one that says so, or says nothing of what is done at it.
+    pub fn is_comprehensive(&self) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == COMPREHENSIVE)
+    }
+
+    /// True when it is of this kind by `kinds`, or by its name where it has none.
+    pub fn is_kind(&self, kind: &str) -> bool {
+        let named = || self.name.as_deref().is_some_and(|name| name.contains(kind));
+        self.kinds.iter().any(|k| k == kind) || self.kinds.is_empty() && (kind == COMPREHENSIVE || named())
+    }
 }
 
 /// Where a window's sound comes from.
@@ -379,6 +425,11 @@ impl Hall {
     /// The window of this id.
     pub fn window(&self, id: &WindowId) -> Option<&ServiceWindow> {
         self.windows.iter().find(|w| &w.id == id)
+    }
+
+    /// The cameras that see a zone: those whose `zone` it is and those its `seen_by` names, in the order of the file.
+    pub fn cameras_of_zone<'a>(&'a self, zone: &'a Zone) -> impl Iterator<Item = &'a Camera> {
+        self.cameras.iter().filter(move |c| c.zone == zone.id || zone.seen_by.contains(&c.id))
     }
 
     /// The windows a camera looks at, in the order of the file.

@@ -6,66 +6,66 @@ use super::complaint::{Complaint, ComplaintKind, Severity, Words};
 use super::suggest;
 
 /// Finds the line of a byte offset.
-pub(super) struct Lines(Vec<usize>);
+pub(crate) struct Lines(Vec<usize>);
 
 impl Lines {
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect())
     }
 
     /// The line, from 1, of the byte at `offset`.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         self.0.partition_point(|&start| start <= offset).max(1)
     }
 }
 
 /// One table of the file: `[hall]`, or one `[[camera]]`.
 #[derive(Clone)]
-pub(super) struct Section<'a> {
-    pub(super) table: &'a dyn TableLike,
+pub(crate) struct Section<'a> {
+    pub(crate) table: &'a dyn TableLike,
     /// How complaints name it, such as `camera[C3]`.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Line of its header.
-    pub(super) line: usize,
+    pub(crate) line: usize,
 }
 
 impl Section<'_> {
     /// The key as complaints name it.
-    pub(super) fn key(&self, key: &str) -> String {
+    pub(crate) fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 }
 
 /// What an optional or required key is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     Required,
     Optional,
 }
 
 /// Collects complaints while values are taken out.
-pub(super) struct Reader {
-    pub(super) lines: Lines,
-    pub(super) complaints: Vec<Complaint>,
+pub(crate) struct Reader {
+    pub(crate) lines: Lines,
+    pub(crate) complaints: Vec<Complaint>,
 }
 
 impl Reader {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { lines: Lines::of(text), complaints: Vec::new() }
     }
 
     /// Notes an error.
-    pub(super) fn error(&mut self, kind: ComplaintKind, line: usize, key: String, found: Words, right: Words) {
+    pub(crate) fn error(&mut self, kind: ComplaintKind, line: usize, key: String, found: Words, right: Words) {
         self.complaints.push(Complaint { severity: Severity::Error, kind, line, key, found, right });
     }
 
     /// Notes a warning.
-    pub(super) fn warn(&mut self, kind: ComplaintKind, line: usize, key: String, found: Words, right: Words) {
+    pub(crate) fn warn(&mut self, kind: ComplaintKind, line: usize, key: String, found: Words, right: Words) {
         self.complaints.push(Complaint { severity: Severity::Warning, kind, line, key, found, right });
     }
 
     /// Line of a key's value, or of the section where it has none.
-    pub(super) fn line_of(&self, section: &Section<'_>, key: &str) -> usize {
+    pub(crate) fn line_of(&self, section: &Section<'_>, key: &str) -> usize {
         match section.table.get_key_value(key) {
             Some((name, item)) => name.span().or_else(|| item.span()).map_or(section.line, |span| self.lines.line(span.start)),
             None => section.line,
@@ -73,7 +73,7 @@ impl Reader {
     }
 
     /// Refuses every key of the section that is not in `known`.
-    pub(super) fn refuse_unknown(&mut self, section: &Section<'_>, known: &[&str]) {
+    pub(crate) fn refuse_unknown(&mut self, section: &Section<'_>, known: &[&str]) {
         let unknown: Vec<String> =
             section.table.iter().filter(|(key, _)| !known.contains(key)).map(|(key, _)| key.to_owned()).collect();
         for key in unknown {
@@ -92,7 +92,7 @@ impl Reader {
     }
 
     /// A text that is not empty.
-    pub(super) fn text(&mut self, section: &Section<'_>, key: &str, need: Need, example: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, section: &Section<'_>, key: &str, need: Need, example: &str) -> Option<String> {
         let item = self.item(section, key, need, example)?;
         let line = self.line_of(section, key);
         match item.as_str() {
@@ -114,8 +114,22 @@ impl Reader {
         }
     }
 
+    /// A list of texts that are not empty; an empty list where the key is missing and need not be there.
+    pub(crate) fn texts(&mut self, section: &Section<'_>, key: &str, need: Need, example: &str) -> Vec<String> {
+        let Some(item) = self.item(section, key, need, example) else { return Vec::new() };
+        let list: Option<Vec<&str>> = item.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+        match list {
+            Some(list) if list.iter().all(|text| !text.trim().is_empty()) => list.into_iter().map(str::to_owned).collect(),
+            _ => {
+                let wanted = Words::new("文字的列表，每项写在双引号里", "a list of texts in double quotes");
+                self.wrong_type(section, key, item, wanted, example);
+                Vec::new()
+            }
+        }
+    }
+
     /// `true` or `false`; `default` where the key is missing.
-    pub(super) fn flag(&mut self, section: &Section<'_>, key: &str, default: bool) -> bool {
+    pub(crate) fn flag(&mut self, section: &Section<'_>, key: &str, default: bool) -> bool {
         let Some(item) = self.item(section, key, Need::Optional, "") else { return default };
         item.as_bool().unwrap_or_else(|| {
             self.wrong_type(section, key, item, Words::same("true / false"), "true");
@@ -124,7 +138,7 @@ impl Reader {
     }
 
     /// A whole number within `range`; `default` where the key is missing.
-    pub(super) fn number(
+    pub(crate) fn number(
         &mut self,
         section: &Section<'_>,
         key: &str,
@@ -164,7 +178,7 @@ impl Reader {
     }
 
     /// One of a few words; `default` where the key is missing, `None` with a complaint where it must not be.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &mut self,
         section: &Section<'_>,
         key: &str,
@@ -194,7 +208,7 @@ impl Reader {
     }
 
     /// The item of a key; complains when it is missing and must not be.
-    pub(super) fn item<'a>(&mut self, section: &Section<'a>, key: &str, need: Need, example: &str) -> Option<&'a Item> {
+    pub(crate) fn item<'a>(&mut self, section: &Section<'a>, key: &str, need: Need, example: &str) -> Option<&'a Item> {
         let found = section.table.get(key).filter(|item| !item.is_none());
         if found.is_none() && need == Need::Required {
             self.error(
@@ -209,7 +223,7 @@ impl Reader {
     }
 
     /// Notes that a value is of the wrong type.
-    pub(super) fn wrong_type(&mut self, section: &Section<'_>, key: &str, item: &Item, wanted: Words, example: &str) {
+    pub(crate) fn wrong_type(&mut self, section: &Section<'_>, key: &str, item: &Item, wanted: Words, example: &str) {
         let line = self.line_of(section, key);
         let found = describe(key, item);
         self.error(
@@ -243,7 +257,7 @@ fn describe(key: &str, item: &Item) -> Words {
 }
 
 /// A text in quotes, on one line, cut to a length people still read.
-pub(super) fn show(text: &str) -> String {
+pub(crate) fn show(text: &str) -> String {
     format!("\"{}\"", show_bare(text))
 }
 

@@ -10,11 +10,12 @@ use super::complaint::{ComplaintKind, Words};
 use super::reader::{Need, Reader, Section, show};
 use super::secret::{self, Surroundings};
 use super::{
-    CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, hours, place, stamp_layout, stamp_overload, wall,
+    CameraKind, Credentials, RtspTransport, StampMode, StampWork, StorageRoot, coverage, hours, place, stamp_layout,
+    stamp_overload, wall,
 };
 
 /// The sections hall.toml knows, and whether each is written `[[…]]`.
-pub(super) const SECTIONS: [(&str, bool); 17] = [
+pub(super) const SECTIONS: [(&str, bool); 19] = [
     ("hall", false),
     ("zone", true),
     ("camera", true),
@@ -32,6 +33,8 @@ pub(super) const SECTIONS: [(&str, bool); 17] = [
     ("evidence", false),
     ("time", false),
     ("camera_clock", false),
+    ("coverage", false),
+    ("equipment", true),
 ];
 
 /// Longest id: it becomes part of a path and of addresses.
@@ -50,6 +53,7 @@ pub(super) struct HallDraft {
     pub(super) name: Option<String>,
     pub(super) division: Option<String>,
     pub(super) profile: Option<String>,
+    pub(super) extranet: bool,
 }
 
 pub(super) struct ZoneDraft {
@@ -57,6 +61,7 @@ pub(super) struct ZoneDraft {
     pub(super) name: Option<String>,
     pub(super) all_day: bool,
     pub(super) hours: Option<hours::OpeningHours>,
+    pub(super) coverage: coverage::ZoneCoverage,
 }
 
 pub(super) struct CameraDraft {
@@ -83,6 +88,7 @@ pub(super) struct WindowDraft {
     pub(super) camera: Option<String>,
     pub(super) pickup: Option<String>,
     pub(super) faces: Option<String>,
+    pub(super) kinds: Vec<String>,
 }
 
 pub(super) struct RecordingDraft {
@@ -114,7 +120,7 @@ pub(super) struct Place<'a> {
 }
 
 /// The one table of a `[…]` section.
-pub(super) fn single<'a>(reader: &mut Reader, root: &Section<'a>, name: &str) -> Option<Section<'a>> {
+pub(crate) fn single<'a>(reader: &mut Reader, root: &Section<'a>, name: &str) -> Option<Section<'a>> {
     let item = root.table.get(name)?;
     match item.as_table_like() {
         Some(table) => Some(Section { table, path: name.to_owned(), line: reader.line_of(root, name) }),
@@ -127,7 +133,7 @@ pub(super) fn single<'a>(reader: &mut Reader, root: &Section<'a>, name: &str) ->
 }
 
 /// The tables of a `[[…]]` section, each with its id where it has one.
-pub(super) fn entries<'a>(reader: &mut Reader, root: &Section<'a>, name: &str) -> Vec<Section<'a>> {
+pub(crate) fn entries<'a>(reader: &mut Reader, root: &Section<'a>, name: &str) -> Vec<Section<'a>> {
     let Some(item) = root.table.get(name) else { return Vec::new() };
     let tables: Option<Vec<(&'a dyn TableLike, Option<usize>)>> = match item {
         Item::ArrayOfTables(list) => {
@@ -162,7 +168,7 @@ pub(super) fn legal_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-fn id(reader: &mut Reader, section: &Section<'_>, example: &str) -> Option<String> {
+pub(super) fn id(reader: &mut Reader, section: &Section<'_>, example: &str) -> Option<String> {
     let id = reader.text(section, "id", Need::Required, example)?;
     if !legal_id(&id) {
         let line = reader.line_of(section, "id");
@@ -181,16 +187,17 @@ fn id(reader: &mut Reader, section: &Section<'_>, example: &str) -> Option<Strin
 }
 
 pub(super) fn hall(reader: &mut Reader, section: &Section<'_>) -> HallDraft {
-    reader.refuse_unknown(section, &["name", "division", "profile"]);
+    reader.refuse_unknown(section, &["name", "division", "profile", "extranet"]);
     HallDraft {
         name: reader.text(section, "name", Need::Required, "\"重庆街道便民服务中心\""),
         division: reader.text(section, "division", Need::Required, "\"长春市朝阳区\""),
         profile: reader.text(section, "profile", Need::Optional, "\"changchun-2022/township-centre\""),
+        extranet: reader.flag(section, "extranet", true),
     }
 }
 
 pub(super) fn zone<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, ZoneDraft> {
-    reader.refuse_unknown(&section, &["id", "type", "name", "all_day", "hours"]);
+    reader.refuse_unknown(&section, &["id", "type", "name", "all_day", "hours", "also", "seen_by", "public"]);
     let id = id(reader, &section, "\"Z1\"");
     let all_day = reader.flag(&section, "all_day", false);
     let draft = ZoneDraft {
@@ -198,6 +205,7 @@ pub(super) fn zone<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, Z
         name: reader.text(&section, "name", Need::Optional, "\"一楼综合受理区\""),
         all_day,
         hours: hours::of_zone(reader, &section, all_day),
+        coverage: coverage::of_zone(reader, &section),
     };
     Entry { section, id, draft }
 }
@@ -301,7 +309,7 @@ pub(super) fn pickup<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a,
 }
 
 pub(super) fn window<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a, WindowDraft> {
-    reader.refuse_unknown(&section, &["id", "name", "zone", "camera", "pickup", "faces"]);
+    reader.refuse_unknown(&section, &["id", "name", "zone", "camera", "pickup", "faces", "kinds"]);
     let id = id(reader, &section, "\"03\"");
     let draft = WindowDraft {
         name: reader.text(&section, "name", Need::Optional, "\"跨省通办\""),
@@ -309,6 +317,7 @@ pub(super) fn window<'a>(reader: &mut Reader, section: Section<'a>) -> Entry<'a,
         camera: reader.text(&section, "camera", Need::Required, "\"C3\""),
         pickup: reader.text(&section, "pickup", Need::Required, "\"C3\""),
         faces: reader.text(&section, "faces", Need::Optional, "\"04\""),
+        kinds: reader.texts(&section, "kinds", Need::Optional, "[\"综合窗口\", \"帮办代办\"]"),
     };
     Entry { section, id, draft }
 }

@@ -1,7 +1,7 @@
 //! "Did you mean …": the nearest of the words that would have been right.
 
 /// The candidate nearest to `word`, if one is near enough to be what was meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
