@@ -179,6 +179,9 @@ mod tests {
             detail: None,
             stamp_mode: StampMode::Reencode,
             stamped: true,
+            stamping: None,
+            wall_picture: false,
+            camera_clock: None,
             video: Some(VideoMeasured {
                 codec: "H.264".into(),
                 width: 1280,
@@ -194,6 +197,7 @@ mod tests {
             }),
             time_source: None,
             clock_skew_ms: None,
+            clock: None,
             connections: 1,
         };
         HallState {
@@ -204,7 +208,7 @@ mod tests {
             oldest_footage: None,
             cameras: vec![camera],
             storage: Vec::new(),
-            clock: ClockState { synchronised: true, max_error_ms: 3 },
+            clock: ClockState { synchronised: true, max_error_ms: 3, limit_ms: 1000, source: "kernel".into(), leap: None },
             alarms: Vec::new(),
         }
     }
