@@ -335,9 +335,7 @@ mod tests {
 
     #[test]
     fn a_pad_that_leads_nowhere_is_told() {
-        let said = said("! identity name=stamp", "! identity name=stamp ! fakesink\nvideotestsrc");
-        assert!(said.contains("line") && (said.contains("linked to nothing") || said.contains("could not link")), "{said}");
-        let said = self::said(
+        let said = said(
             "! identity name=stamp",
             "! identity name=stamp ! tee name=t ! queue ! fakesink   t. ! queue name=side   t.",
         );

@@ -324,7 +324,7 @@ mod tests {
         let said = tried(&[("! x264enc", "! videobalance brightness=-0.3 ! x264enc")]);
         assert!(said.as_ref().is_err_and(|s| s.contains("does not look like")), "{said:?}");
         // A picture that is stamped twice carries the stamp, and more than was drawn.
-        let said = tried(&[("! x264enc", "! videoflip method=rotate-180 ! x264enc")]);
+        let said = tried(&[("! x264enc", "! videoflip video-direction=180 ! x264enc")]);
         assert!(said.as_ref().is_err_and(|s| s.contains("stamp")), "{said:?}");
     }
 

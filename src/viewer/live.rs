@@ -78,7 +78,7 @@ impl Said<'_> {
 pub(super) struct LiveQuery {
     /// `full` as recorded, with sound; `wall` small and silent, for a tile.
     #[serde(default)]
-    #[param(required = false, default = "full")]
+    #[param(required = false, default = "full", inline)]
     picture: Picture,
 }
 
