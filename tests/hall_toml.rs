@@ -230,7 +230,7 @@ fn every_fault_is_told_by_line_key_and_kind() {
         (16, "password_env = \"NOT_SET\"", &[(16, "camera[C3].password_env", NoPassword)]),
         (16, "password_env = \"EMPTY\"", &[(16, "camera[C3].password_env", NoPassword)]),
         (16, "password = 12345678", &[(16, "camera[C3].password", WrongType)]),
-        (17, "stamp = \"none\"", &[(17, "camera[C3].stamp", BadValue)]),
+        (17, "stamp = \"always\"", &[(17, "camera[C3].stamp", BadValue)]),
         (17, "transport = \"TCP\"", &[(17, "camera[C3].transport", BadValue)]),
         (22, "camera = \"C-3\"", &[(22, "window[03].camera", UnknownReference)]),
         (23, "pickup = \"P1\"", &[(23, "window[03].pickup", UnknownReference)]),
