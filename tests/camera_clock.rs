@@ -42,7 +42,7 @@ fn wait_for_verdict(world: &mut World, key: &str, verdict: &str) -> Value {
 
 fn alarm(world: &mut World) -> Option<Value> {
     let state = world.get("/api/v1/state");
-    state["alarms"].as_array().unwrap().iter().find(|a| a["code"] == "camera-clock" && a["subject"] == "C1").cloned()
+    state["alarms"].as_array().unwrap().iter().find(|a| a["code"] == "camera-stamp" && a["subject"] == "C1").cloned()
 }
 
 #[test]

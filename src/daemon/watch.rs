@@ -105,7 +105,7 @@ impl Watch {
             let found = facts.camera_osd.as_ref().filter(|_| facts.in_session).and_then(camera_clock::trouble);
             if let Some((told, grave)) = found {
                 let severity = if grave { Severity::Critical } else { Severity::Warning };
-                board.raise("camera-clock", camera.as_str(), severity, now, told);
+                board.raise("camera-stamp", camera.as_str(), severity, now, told);
             }
         }
         for camera in self.hall.cameras.iter().filter(|c| c.stamp == StampMode::Reencode) {
