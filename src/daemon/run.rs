@@ -482,6 +482,12 @@ impl Tail {
 
     fn take_into(&self, inner: &mut TailInner, unit: AccessUnit) {
         if inner.live && inner.writer.is_some() {
+            // A camera that draws the stamp itself: whoever looks is shown another one until its own is proven.
+            if let (Some(clock), AccessUnit::Video(video)) = (&self.settings.camera_clock, &unit)
+                && video.random_access
+            {
+                self.settings.live.set_stamped(clock.proof().load(std::sync::atomic::Ordering::Relaxed));
+            }
             self.settings.live.publish(&unit);
         }
         let mut commands = std::mem::take(&mut inner.commands);

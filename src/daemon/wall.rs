@@ -12,6 +12,7 @@ use crate::hall::{Camera, CameraId, Hall, StampMode};
 use crate::live::{LiveChannel, LiveHub, Withheld};
 use crate::media::{AccessUnit, StreamFormat};
 use crate::observe::meter::Meter;
+use crate::observe::reconcile::own_stamp_proven;
 use crate::source::reconnect::Reconnect;
 use crate::source::rtsp::{SessionSettings, session};
 use crate::source::{SessionEnd, SourceEvent};
@@ -181,10 +182,14 @@ impl SecondStream {
             // Tiles are silent: sound comes with the full picture.
             SourceEvent::Format(format) => {
                 self.meter.wall_picture(true);
-                self.channel.publish_format(&StreamFormat { audio: None, ..format }, self.meter.facts().stamped);
+                self.channel.publish_format(&StreamFormat { audio: None, ..format }, own_stamp_proven(&self.meter.facts()));
             }
             SourceEvent::Unit(unit @ AccessUnit::Video(_)) => {
                 *delivered = true;
+                if matches!(&unit, AccessUnit::Video(video) if video.random_access) {
+                    // Cameras draw into all their streams alike; the proof is that of the full picture.
+                    self.channel.set_stamped(own_stamp_proven(&self.meter.facts()));
+                }
                 self.channel.publish(&unit);
             }
             SourceEvent::Unit(AccessUnit::Audio(_)) | SourceEvent::Measured(_) => {}

@@ -120,7 +120,7 @@ pub fn judge(
 }
 
 /// True when the camera's own clock text is proven to tell the time.
-fn own_stamp_proven(facts: &Facts) -> bool {
+pub fn own_stamp_proven(facts: &Facts) -> bool {
     facts.camera_osd.as_ref().is_some_and(|state| state.clock.verdict == Verdict::Right)
 }
 
