@@ -93,7 +93,7 @@ fn without_a_recorder_nothing_is_measured_and_what_hall_toml_says_is_judged() {
     );
     assert_eq!(
         told(&report, "camera-sharing"),
-        [["R5", "window 04", "fail", "shares C3 with window 03"], ["R5", "window 03", "pass", "C3, not shared"]]
+        [["R5", "window 04", "fail", "shares C3 with window 03"], ["R5", "window 03", "pass", "C3, its own"]]
     );
     assert_eq!(told(&report, "backup"), [["R7", "hall", "fail", "no backup"]]);
     assert_eq!(told(&report, "zones").len(), 8);

@@ -260,13 +260,13 @@ fn every_fault_is_told_by_line_key_and_kind() {
         (
             36,
             "[[equipment]]\nid = \"FW1\"\nkind = \"fireball\"\naddress = \"192.0.2.1:443\"\n[viewer]",
-            &[(39, "equipment[FW1].kind", BadValue), (40, "equipment[FW1].address", BadValue)],
+            &[(38, "equipment[FW1].kind", BadValue), (39, "equipment[FW1].address", BadValue)],
         ),
         (
             36,
             "[[equipment]]\nid = \"FW1\"\nkind = \"firewall\"\naddress = \"192.0.2.1\"\n\
              [[equipment]]\nid = \"FW1\"\nkind = \"server\"\naddress = \"192.0.2.2\"\n[viewer]",
-            &[(42, "equipment[FW1].id", DuplicateId)],
+            &[(41, "equipment[FW1].id", DuplicateId)],
         ),
         (33, "[storage]", &[(0, "storage", MissingKey), (33, "storage", WrongType)]),
         (34, "path = 7", &[(34, "storage[#1].path", WrongType)]),

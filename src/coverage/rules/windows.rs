@@ -127,7 +127,7 @@ fn sharing(
                 ),
                 both("", ""),
             ),
-            _ => (both(format!("{name}，未共用"), format!("{name}, not shared")), both("", "")),
+            _ => (both(format!("{name}，本窗口所有"), format!("{name}, its own")), both("", "")),
         };
         let found = Found::declared(stranger.is_none(), measured, remedy);
         bench.put(rule, About::Window(window.id.clone()), required, found);
