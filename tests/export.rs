@@ -135,9 +135,10 @@ impl Recorded {
         (output.status.code().unwrap(), answer)
     }
 
+    /// An export of the bits as recorded; what is drawn into viewing copies is `seen_stamp`'s.
     fn export(&self, what: &[&str], from: &str, to: &str, out: &str) -> (i32, Value) {
         let (from, to, out) = (time(from), time(to), self.path(out).display().to_string());
-        let mut command = vec!["export", "--json", "--reason", "投诉核查", "--person", "王芳"];
+        let mut command = vec!["export", "--untouched", "--json", "--reason", "投诉核查", "--person", "王芳"];
         command.extend(["--from", &from, "--to", &to, "--out", &out]);
         command.extend(what);
         self.run(&command)

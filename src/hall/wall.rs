@@ -27,7 +27,7 @@ pub(super) fn wall(reader: &mut Reader, section: &Section<'_>) -> WallSettings {
     reader.refuse_unknown(section, &["enabled", "width", "fps", "bitrate_kbps"]);
     let default = WallSettings::default();
     let width = reader.number(section, "width", default.width, 320..=1280, Words::new("像素", "pixels"));
-    if width % 2 != 0 {
+    if !width.is_multiple_of(2) {
         let line = reader.line_of(section, "width");
         reader.error(
             ComplaintKind::OutOfRange,

@@ -52,6 +52,7 @@ pub struct Subject {
 pub type ClockReader = Arc<dyn Fn() -> RecordedClock + Send + Sync>;
 
 /// What is to be done on disk, in order.
+#[expect(clippy::large_enum_variant, reason = "a camera's file is created once a minute; few commands wait at a time")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteCommand {
     /// Make a file and write its head.

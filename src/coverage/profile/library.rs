@@ -120,24 +120,20 @@ impl Library {
 
     /// Refuses profiles that extend what is not there.
     fn check_extends(&self) -> Result<(), ProfileError> {
-        for draft in self.drafts.values() {
-            for base in draft.extends.iter().filter(|base| !self.drafts.contains_key(*base)) {
-                let near = self.near(base);
-                let complaint = Complaint {
-                    severity: Severity::Error,
-                    kind: ComplaintKind::UnknownReference,
-                    line: draft.line,
-                    key: format!("profile[{}].extends", draft.id),
-                    found: Words::new(format!("没有规则方案 {base:?}"), format!("there is no profile {base:?}")),
-                    right: match near {
-                        Some(near) => Words::new(format!("是否想写 {near:?}？"), format!("did you mean {near:?}?")),
-                        None => Words::new(format!("已有：{}", self.known()), format!("known: {}", self.known())),
-                    },
-                };
-                return Err(ProfileError::Wrong(Complaints::new(Some(Path::new(&draft.file)), vec![complaint])));
-            }
-        }
-        Ok(())
+        let unknown = |draft: &'_ Draft| draft.extends.iter().find(|base| !self.drafts.contains_key(*base)).cloned();
+        let Some((draft, base)) = self.drafts.values().find_map(|draft| Some((draft, unknown(draft)?))) else { return Ok(()) };
+        let complaint = Complaint {
+            severity: Severity::Error,
+            kind: ComplaintKind::UnknownReference,
+            line: draft.line,
+            key: format!("profile[{}].extends", draft.id),
+            found: Words::new(format!("没有规则方案 {base:?}"), format!("there is no profile {base:?}")),
+            right: match self.near(&base) {
+                Some(near) => Words::new(format!("是否想写 {near:?}？"), format!("did you mean {near:?}?")),
+                None => Words::new(format!("已有：{}", self.known()), format!("known: {}", self.known())),
+            },
+        };
+        Err(ProfileError::Wrong(Complaints::new(Some(Path::new(&draft.file)), vec![complaint])))
     }
 
     /// Profiles a hall can name, by id: what is only for others to extend is left out.

@@ -125,9 +125,8 @@ pub(super) fn pieces(picture: &Luma, level: u8) -> Vec<Piece> {
     }
     let mut pieces: Vec<Piece> = Vec::new();
     let mut place = vec![u32::MAX; runs.len()];
-    for n in 0..runs.len() {
+    for (n, run) in runs.iter().copied().enumerate() {
         let root = root(&mut group, n);
-        let run = runs[n];
         let (from, to, y) = (run.from as usize, run.to as usize, run.y as usize);
         if place[root] == u32::MAX {
             if pieces.len() >= MOST_PIECES {
