@@ -83,6 +83,7 @@ fn hall_clip() -> (VideoFormat, Vec<VideoUnit>) {
             pts_90k: n * 3600,
             capture: START.plus_micros(n * 40_000),
             time_source: TimeSource::SenderReport,
+            other_capture: None,
             random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
             data: buffer.map_readable().expect("readable").to_vec().into(),
         });

@@ -206,7 +206,10 @@ fn a_cut_inside_the_seal_loses_no_picture() {
         std::fs::write(&path, &sealed[..cut]).unwrap();
         assert!(matches!(adopt(&path).unwrap(), Adopted::Sealed { .. }), "cut at {cut}");
         let mended = std::fs::read(&path).unwrap();
-        assert!(mended[..at(whole.whole_bytes)] == sealed[..at(whole.whole_bytes)], "cut at {cut}: nothing of the media changed");
+        assert!(
+            mended[..at(whole.whole_bytes)] == sealed[..at(whole.whole_bytes)],
+            "cut at {cut}: nothing of the media changed"
+        );
         // How the times were found is known to the recorder that was killed only.
         let seal = whole.seal.clone().map(|seal| Seal { times: None, ..seal });
         assert_eq!(index_of(&mended).seal, seal, "cut at {cut}: sealed as it was before");

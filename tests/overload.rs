@@ -276,7 +276,7 @@ fn encoders_that_die_hand_over_to_the_next_and_the_last_to_pass_through_without_
     // Where no encoder was left, the pictures since the camera's last random access point are there with the stamp and without.
     let twice = |pictures: &&Vec<Picture>| pictures.len() == 2 && pictures[0].stamped != pictures[1].stamped;
     let doubled: Vec<&Vec<Picture>> = all.values().filter(|p| p.len() != 1).collect();
-    assert!(doubled.iter().all(|p| twice(p)) && doubled.len() <= 100, "{doubled:?}");
+    assert!(doubled.iter().all(twice) && doubled.len() <= 100, "{doubled:?}");
     let plain = all.values().filter(|p| p.iter().all(|p| !p.stamped)).count();
     println!(
         "{n} pictures in a row, {plain} without the stamp, {} both ways; last number {}",

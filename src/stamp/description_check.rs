@@ -335,10 +335,8 @@ mod tests {
 
     #[test]
     fn a_pad_that_leads_nowhere_is_told() {
-        let said = said(
-            "! identity name=stamp",
-            "! identity name=stamp ! tee name=t ! queue ! fakesink   t. ! queue name=side   t.",
-        );
+        let said =
+            said("! identity name=stamp", "! identity name=stamp ! tee name=t ! queue ! fakesink   t. ! queue name=side   t.");
         assert!(said.contains("line 8: the pad `src` of the element `side` is linked to nothing"), "{said}");
     }
 
