@@ -3,28 +3,21 @@
 
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
-use std::path::Path;
+mod clip;
+
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
+use clip::{cpu, hall_clip};
 use jiancha::hall::{StampSettings, WallSettings};
-use jiancha::media::{TimeSource, VideoCodec, VideoFormat, VideoUnit};
-use jiancha::simulate::{DEFAULT_MEDIA_DIR, cameras, generate};
+use jiancha::media::{VideoFormat, VideoUnit};
 use jiancha::stamp::Stamped;
 use jiancha::stamp::encoders::descriptions;
 use jiancha::stamp::reencode::Reencoder;
 use jiancha::stamp::wall::{WallDescription, WallSetup, WallTaker};
-use jiancha::time::WallTime;
 
 /// Rounds of each way.
 const ROUNDS: usize = 4;
-/// 2026-11-22T14:50:00+08:00.
-const START: WallTime = WallTime::from_micros(1_795_330_200_000_000);
-/// Clock ticks a second in `/proc/self/stat`, on every Linux this runs on.
-const TICKS: f64 = 100.0;
 
 /// The three ways that are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,55 +44,6 @@ impl WallTaker for Taker {
     fn given_up(&self, _: bool) {}
 }
 
-/// The simulator's clip of a window, as a camera would send it.
-fn hall_clip() -> (VideoFormat, Vec<VideoUnit>) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(DEFAULT_MEDIA_DIR);
-    let camera = cameras::find("h264-alaw").expect("built in");
-    generate::generate(&dir, &[camera], &|line| println!("{line}")).expect("media can be made");
-    gst::init().expect("GStreamer starts");
-    let text = format!(
-        "filesrc location={} ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! appsink name=out sync=false",
-        dir.join("h264-alaw.h264").display()
-    );
-    let pipeline = gst::parse::launch(&text).expect("a good description").downcast::<gst::Pipeline>().expect("a pipeline");
-    let out: gst_app::AppSink = pipeline.by_name("out").expect("named").downcast().expect("an appsink");
-    pipeline.set_state(gst::State::Playing).expect("it plays");
-    let (mut format, mut units) = (None, Vec::new());
-    while let Ok(sample) = out.pull_sample() {
-        let structure = sample.caps().expect("caps").structure(0).expect("a structure").to_owned();
-        let record = structure.get::<gst::Buffer>("codec_data").expect("a record");
-        let record = record.map_readable().expect("readable").to_vec();
-        format.get_or_insert_with(|| VideoFormat {
-            codec: VideoCodec::H264,
-            width: 1920,
-            height: 1080,
-            codec_string: "avc1.640028".into(),
-            sample_entry: jiancha::media::boxes::avc1(1920, 1080, &record),
-            configuration: record.into(),
-        });
-        let n = units.len() as i64;
-        let buffer = sample.buffer().expect("a picture");
-        units.push(VideoUnit {
-            pts_90k: n * 3600,
-            capture: START.plus_micros(n * 40_000),
-            time_source: TimeSource::SenderReport,
-            other_capture: None,
-            random_access: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
-            data: buffer.map_readable().expect("readable").to_vec().into(),
-        });
-    }
-    let _ = pipeline.set_state(gst::State::Null);
-    (format.expect("pictures"), units)
-}
-
-/// CPU seconds of this process so far.
-fn cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("proc is mounted");
-    let fields: Vec<f64> = stat.rsplit(')').next().unwrap_or_default().split(' ').filter_map(|f| f.parse().ok()).collect();
-    // After the state come ten more before utime and stime (proc(5)).
-    (fields[10] + fields[11]) / TICKS
-}
-
 /// What one pass through the clip cost.
 struct Pass {
     cpu: f64,
@@ -110,7 +54,7 @@ struct Pass {
 
 fn pass(way: Way, format: &VideoFormat, units: &[VideoUnit]) -> Pass {
     let settings = StampSettings { encoder: "x264".to_owned(), ..StampSettings::default() };
-    let label = ["长春市朝阳区 重庆街道便民服务中心".to_owned(), "综合受理区 3、4号窗口".to_owned()];
+    let label = clip::label();
     let x264 = descriptions(&settings).expect("built in").into_iter().find(|d| d.name == "x264").expect("built in");
     let (out, stamped) = mpsc::channel();
     let sink = move |s| {

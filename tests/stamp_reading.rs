@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use changed::changed;
 use jiancha::hall::{Corner, StampLayout, StampSettings};
-use jiancha::media::{VideoFormat, VideoUnit};
+use jiancha::media::{VideoCodec, VideoFormat, VideoUnit};
 use jiancha::stamp::Stamped;
 use jiancha::stamp::encoders::descriptions;
 use jiancha::stamp::reencode::Reencoder;
@@ -56,11 +56,16 @@ fn settings() -> StampSettings {
 
 /// What comes out of the stamper for a clip, decoded; and the capture time of each picture.
 fn stamped(clip: &Clip, settings: &StampSettings) -> Vec<(Luma, WallTime)> {
+    stamped_by("x264", VideoCodec::H264, clip, settings)
+}
+
+/// The same by the encoder of this name, which gives this codec.
+fn stamped_by(name: &str, codec: VideoCodec, clip: &Clip, settings: &StampSettings) -> Vec<(Luma, WallTime)> {
     let (give, take) = mpsc::channel();
     let label = LABEL.map(str::to_owned);
-    let x264 = descriptions(settings).unwrap().into_iter().find(|d| d.name == "x264").unwrap();
+    let encoder = descriptions(settings).unwrap().into_iter().find(|d| d.name == name).unwrap();
     let sink = move |stamped| give.send(stamped).unwrap();
-    let reencoder = Reencoder::start(&clip.format, &label, settings, &x264, sink).unwrap();
+    let reencoder = Reencoder::start(&clip.format, &label, settings, &encoder, sink).unwrap();
     for unit in &clip.units {
         reencoder.push_blocking(unit.clone()).unwrap();
     }
@@ -74,7 +79,9 @@ fn stamped(clip: &Clip, settings: &StampSettings) -> Vec<(Luma, WallTime)> {
             Stamped::Finished => break,
         }
     }
-    let pictures = ffmpeg::decode(&format.unwrap(), &units);
+    let format = format.unwrap();
+    assert_eq!(format.codec, codec);
+    let pictures = ffmpeg::decode(&format, &units);
     assert_eq!(pictures.len(), units.len());
     pictures.into_iter().zip(units.iter().map(|u| u.capture)).collect()
 }
@@ -142,7 +149,7 @@ fn assert_places(clip: &Clip, stamped: &Luma, what: &str) {
     assert!(share > 1.5, "{what}: {share:.2} % is too little to be read");
 }
 
-/// One size: H.264 in on dark, bright and busy pictures, H.265 in on dark and busy ones.
+/// One size: H.264 in on dark, bright and busy pictures, H.265 in on dark and busy ones; H.265 out on dark ones.
 fn assert_size(width: u32, height: u32) {
     for (codec, encoder) in [("H.264", H264), ("H.265", H265)] {
         let busy = if width * height < 1280 * 720 { BUSY_SMALL } else { BUSY };
@@ -159,6 +166,9 @@ fn assert_size(width: u32, height: u32) {
                 assert_ocr(&pictures, &what);
             } else {
                 assert_reads(&pictures, &what);
+            }
+            if (codec, name) == ("H.264", "dark") {
+                assert_ocr(&stamped_by("x265", VideoCodec::H265, &clip, &settings()), &format!("{what}, H.265 out"));
             }
             if codec == "H.264" && name != "busy" {
                 assert_places(&clip, &pictures[0].0, &what);
