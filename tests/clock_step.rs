@@ -21,7 +21,7 @@ use jiancha::time::{Clock, Span, SystemClock, WallTime};
 use sha2::{Digest as _, Sha256};
 use world::{PASSWORD, TestCamera, World};
 
-const CAMERAS: [TestCamera; 1] = [TestCamera { id: "C1", source: "h264-alaw", stamp: "camera" }];
+const CAMERAS: [TestCamera; 1] = [TestCamera { id: "C1", source: "h264-alaw", stamp: "none" }];
 
 /// The system's clocks with a wall clock that is set by hand.
 struct SetClock {

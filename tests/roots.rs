@@ -14,8 +14,8 @@ use serde_json::Value;
 use world::{TestCamera, World, time, wait_for};
 
 const CAMERAS: [TestCamera; 2] = [
-    TestCamera { id: "C1", source: "h264-alaw", stamp: "camera" },
-    TestCamera { id: "C2", source: "h265-aac", stamp: "camera" },
+    TestCamera { id: "C1", source: "h264-alaw", stamp: "none" },
+    TestCamera { id: "C2", source: "h265-aac", stamp: "none" },
 ];
 
 /// Two roots on mounts of their own, and the catalogue beside them.
@@ -118,9 +118,9 @@ fn on_a_disk_that_fills_up_the_other_cameras_stop_first_and_nothing_that_is_owed
         return;
     }
     let cameras = [
-        TestCamera { id: "C1", source: "h264-alaw", stamp: "camera" },
-        TestCamera { id: "C2", source: "h265-aac", stamp: "camera" },
-        TestCamera { id: "X3", source: "h264-aac", stamp: "camera" },
+        TestCamera { id: "C1", source: "h264-alaw", stamp: "none" },
+        TestCamera { id: "C2", source: "h265-aac", stamp: "none" },
+        TestCamera { id: "X3", source: "h264-aac", stamp: "none" },
     ];
     let mut world = World::with_storage(&cameras, small_disk);
     let root = world.dir.path().join("small");
