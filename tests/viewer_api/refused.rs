@@ -25,7 +25,7 @@ fn no_route_answers_without_a_session() {
             looked_at += 1;
         }
     }
-    assert_eq!(looked_at, 9);
+    assert_eq!(looked_at, 10);
     assert_eq!(site.get("/api/v1/nothing", &[]).refused(), refusal(401, "not-signed-in"));
     assert_eq!(site.get("/api/v1/nothing", &[("cookie", &cookie)]).refused(), refusal(404, "not-found"));
     assert_eq!(
