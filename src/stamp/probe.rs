@@ -237,3 +237,44 @@ impl Drop for StopOnDrop<'_> {
         let _ = self.0.set_state(gst::State::Null);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bare picture of luma 100, the same with the stamp of one second, and of another: white digits at other places.
+    fn pictures() -> [Vec<u8>; 3] {
+        let bare = vec![100; 4000];
+        let (mut right, mut wrong) = (bare.clone(), bare.clone());
+        right[100..150].fill(235);
+        wrong[130..180].fill(235);
+        [bare, right, wrong]
+    }
+
+    /// What coding leaves of a picture.
+    fn coded(picture: &[u8]) -> Vec<u8> {
+        picture.iter().enumerate().map(|(n, s)| s.saturating_sub(3 + (n % 4) as u8)).collect()
+    }
+
+    #[test]
+    fn a_decoded_picture_must_carry_the_stamp_of_its_own_second() {
+        let [bare, right, wrong] = pictures();
+        let compare = |decoded: &[u8]| compare(&coded(decoded), &bare, &right, &wrong);
+        assert_eq!(compare(&right), Ok(()));
+        assert!(compare(&bare).is_err_and(|s| s.contains("without the stamp")));
+        assert!(compare(&wrong).is_err_and(|s| s.contains("stamp")));
+        let shifted: Vec<u8> = right.iter().map(|s| s.saturating_add(20)).collect();
+        assert!(compare(&shifted).is_err_and(|s| s.contains("does not look like")));
+    }
+
+    #[test]
+    fn a_stamp_of_another_second_that_shares_most_digits_is_told_apart() {
+        let [bare, right, _] = pictures();
+        // One digit of five is another.
+        let mut wrong = right.clone();
+        wrong[140..150].fill(100);
+        wrong[150..160].fill(235);
+        let said = compare(&coded(&wrong), &bare, &right, &wrong);
+        assert!(said.as_ref().is_err_and(|s| s.contains("another second")), "{said:?}");
+    }
+}
