@@ -13,10 +13,8 @@ use jiancha::segment::reader;
 use serde_json::Value;
 use world::{TestCamera, World, time, wait_for};
 
-const CAMERAS: [TestCamera; 2] = [
-    TestCamera { id: "C1", source: "h264-alaw", stamp: "none" },
-    TestCamera { id: "C2", source: "h265-aac", stamp: "none" },
-];
+const CAMERAS: [TestCamera; 2] =
+    [TestCamera { id: "C1", source: "h264-alaw", stamp: "none" }, TestCamera { id: "C2", source: "h265-aac", stamp: "none" }];
 
 /// Two roots on mounts of their own, and the catalogue beside them.
 fn two_roots(dir: &Path) -> String {
