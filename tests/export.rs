@@ -251,11 +251,11 @@ fn an_export_across_files_runs_and_a_gap_is_what_was_recorded() {
     // Players start at the time asked for: pictures at 0 to 1.48 s are only there to decode from.
     assert_eq!(decoded(&film, "0:v", &[]), pictures[38..]);
 
-    // A-law, bit for bit: whole frames of 192 samples, from the first that begins after the key frame at 2 s (2.016) to the last that
-    // begins before the end at 8 s (to 8.016).
+    // A-law, bit for bit: whole frames of 320 samples, from the one that begins with the key frame at 2 s to the last that begins
+    // before the end at 8 s.
     let (a, b, film_sound) = (sound(&first), sound(&second), sound(&film));
-    assert_eq!(answer["files"][0]["sounds"], 416 + 334);
-    let expected = [&a[84 * 192 * 2..], &b[..334 * 192 * 2]].concat();
+    assert_eq!(answer["files"][0]["sounds"], 250 + 200);
+    let expected = [&a[50 * 320 * 2..], &b[..200 * 320 * 2]].concat();
     assert_eq!(film_sound.len(), expected.len());
     assert!(
         film_sound == expected,

@@ -411,8 +411,8 @@ fn probed(file: &std::path::Path) -> Value {
 fn tiles_get_small_pictures_while_somebody_looks_and_a_camera_that_passes_through_gives_its_second_stream() {
     let mut world = World::new(&[
         TestCamera { id: "C1", source: "hall-1", stamp: "reencode" },
-        TestCamera { id: "C2", source: "hall-3", stamp: "camera" },
-        TestCamera { id: "C3", source: "hall-2", stamp: "camera" },
+        TestCamera { id: "C2", source: "hall-3", stamp: "none" },
+        TestCamera { id: "C3", source: "hall-2", stamp: "none" },
     ]);
     let toml = std::fs::read_to_string(world.hall_toml()).unwrap();
     let main = format!("url = \"rtsp://127.0.0.1:{}/hall-3\"\n", world.rtsp_port);

@@ -327,6 +327,8 @@ mod tests {
     fn an_encoder_whose_pictures_come_out_changed_is_refused() {
         let said = tried(&[("! x264enc", "! videobalance brightness=-0.3 ! x264enc")]);
         assert!(said.as_ref().is_err_and(|s| s.contains("does not look like")), "{said:?}");
+        let said = tried(&[("! x264enc", "! videoflip video-direction=180 ! x264enc")]);
+        assert!(said.as_ref().is_err_and(|s| s.contains("does not look like")), "{said:?}");
     }
 
     #[test]
