@@ -509,3 +509,36 @@ fn an_auto_choice_is_made_among_what_works() {
     let clip = encode("pattern=ball", 640, 360, 5, "x264enc tune=zerolatency");
     assert_eq!(stamp_with(&clip, &chosen, 60).expect("it works").units.len(), 5);
 }
+
+/// Stamps a clip of 20 pictures with what `tell` says first; gives the numbers of the pictures that come out.
+fn thinned(tell: impl FnOnce(&Reencoder)) -> Vec<usize> {
+    let start = at("2026-11-22T14:50:08+08:00");
+    let clip = encode("pattern=ball", 640, 360, 20, "x264enc tune=zerolatency").taken_from(start);
+    let (give, take) = mpsc::channel();
+    let sink = move |stamped| give.send(stamped).expect("the test listens");
+    let reencoder = Reencoder::start(&clip.format, &label(), &settings(), &x264(), sink).expect("it starts");
+    tell(&reencoder);
+    for unit in &clip.units {
+        reencoder.push_blocking(unit.clone()).expect("taken");
+    }
+    reencoder.finish();
+    let output = collect(&take).expect("it stamps");
+    assert!(output.units[0].random_access, "what comes out can be decoded alone");
+    let pictures = decode(&output.format, &output.units);
+    assert_eq!(pictures.len(), output.units.len());
+    assert_time(&pictures[pictures.len() - 1], output.units[pictures.len() - 1].capture);
+    let number = |unit: &VideoUnit| clip.units.iter().position(|u| u.pts_90k == unit.pts_90k).expect("it went in");
+    output.units.iter().map(number).collect()
+}
+
+#[test]
+fn at_half_rate_every_second_picture_is_stamped_with_its_own_time() {
+    assert_eq!(thinned(|reencoder| reencoder.set_half_rate(true)), [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+}
+
+#[test]
+fn a_stamper_that_takes_over_goes_on_behind_the_last_picture_that_came_out() {
+    // The clip begins at 0 with 3600 ticks a picture; ten came out of the stamper before.
+    let out: Vec<usize> = thinned(|reencoder| reencoder.skip_to(9 * 3600));
+    assert_eq!(out, (10..20).collect::<Vec<_>>());
+}

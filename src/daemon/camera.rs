@@ -113,6 +113,9 @@ impl CameraTask {
             };
             state.end_run();
             let Some(end) = end else { break };
+            if let Some(stampers) = &self.stampers {
+                stampers.fleet().gone(self.camera.id.as_str());
+            }
             tracing::warn!(camera = %self.camera.id, cause = end.cause.word(), detail = %end.detail, "session ended");
             self.settings.meter.ended(end.clone());
             state.note_stopped(&end);

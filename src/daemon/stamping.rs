@@ -255,9 +255,13 @@ impl Fleet {
 
     /// A camera stamps again.
     pub fn returned(&mut self, camera: &str, now: Duration) {
-        if self.down.remove(camera) {
-            self.last_return = Some(now);
-        }
+        self.down.remove(camera);
+        self.last_return = Some(now);
+    }
+
+    /// A camera delivers nothing any more: it does not count until it falls again.
+    pub fn gone(&mut self, camera: &str) {
+        self.down.remove(camera);
     }
 
     /// Number of cameras that have given up the stamp. Two and more: it is the machine that is overloaded.

@@ -199,3 +199,15 @@ fn cameras_return_one_by_one_and_wait_when_one_falls_over() {
     assert_eq!(returned, [(0, 40), (1, 50), (2, 60), (3, 70), (4, 80), (5, 90), (2, 120)]);
     assert_eq!(fleet.n_down(), 0);
 }
+
+#[test]
+fn a_camera_that_is_away_does_not_count_as_overloaded() {
+    let mut fleet = Fleet::new(REST);
+    fleet.fell("C1", s(1));
+    fleet.fell("C2", s(1));
+    fleet.gone("C1");
+    assert_eq!(fleet.n_down(), 1);
+    // Back again and stamped again, it still keeps the next one waiting.
+    fleet.returned("C1", s(60));
+    assert!(!fleet.may_return(s(69)) && fleet.may_return(s(70)));
+}
