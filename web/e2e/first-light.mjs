@@ -428,14 +428,18 @@ function assertStamps(seen) {
   const off = read.map((s) => s.capture - captureNear(s.number, s.capture)).sort((a, b) => a - b)[read.length >> 1]
   assert.ok(Math.abs(off) < 500, `the capture times are off by ${off} ms as a whole`)
   const seconds = new Set()
+  let next = 0
   for (const s of read) {
     assert.ok(s.drawn, 'no stamp over a picture that carries none')
     const truth = captureNear(s.number, s.capture)
-    // A neighbour is 80 ms away.
-    assert.ok(Math.abs(s.capture - truth - off) < 35, `picture ${s.number}, taken at ${clockOf(truth)}: the stamp is that of ${clockOf(s.capture)}`)
+    // A neighbour is 80 ms away. Now and then a busy browser draws the next picture already into the canvas it is read from here.
+    const apart = truth + off - s.capture
+    if (Math.abs(apart - 80) < 35) next += 1
+    else assert.ok(Math.abs(apart) < 35, `picture ${s.number}, taken at ${clockOf(truth)}: the stamp is that of ${clockOf(s.capture)}`)
     assert.equal(s.text.slice(-8), clockOf(s.capture).slice(11, 19), `picture ${s.number} of ${clockOf(s.capture)}: the stamp says ${s.text}`)
     seconds.add(s.text)
   }
+  assert.ok(next * 10 <= read.length, `${next} of ${read.length} pictures carry the stamp of the one before`)
   assert.ok(seconds.size >= 3, `only ${[...seconds].join(', ')}`)
   return `${read.length} pictures, ${seconds.size} seconds, capture time off by ${off.toFixed(1)} ms`
 }
@@ -496,7 +500,7 @@ if (bare) {
     await download.saveAs(path)
     const bytes = readFileSync(path).toString('base64')
     const bright = await page.evaluate(async (data) => {
-      const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob())
+      const image = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], { type: 'image/png' }))
       const canvas = new OffscreenCanvas(image.width, image.height)
       const context = canvas.getContext('2d')
       context.drawImage(image, 0, 0)
